@@ -1,0 +1,1 @@
+"""Causal graphs: the record, background knowledge, queries, distances, files."""
