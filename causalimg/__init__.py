@@ -1,0 +1,110 @@
+"""Causal discovery and inference for imaging features.
+
+Cohort -> FeatureTable -> CausalGraph -> EffectTable -> InvariantSet, each usable alone.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from causalimg import datasets, effects, graph
+    from causalimg.discovery.bootstrap import BootstrapDiscovery
+    from causalimg.discovery.lingam import DirectLiNGAM
+    from causalimg.discovery.pc import PC
+    from causalimg.discovery.redundancy import RedundancyFilter
+    from causalimg.effects.estimators import AIPW, DifferenceInMeans
+    from causalimg.graph import metrics
+    from causalimg.graph.core import CausalGraph, GraphKind, Mark
+    from causalimg.graph.knowledge import Knowledge
+    from causalimg.invariance.stable import StableFeatures
+    from causalimg.provenance import Provenance
+    from causalimg.radiomics.extractor import RadiomicsExtractor
+    from causalimg.study import Study
+    from causalimg.study_result import StudyResult
+    from causalimg.tables.cohort import Cohort
+    from causalimg.tables.effect_table import EffectTable
+    from causalimg.tables.features import Column, FeatureTable
+    from causalimg.tables.invariant_set import InvariantSet
+    from causalimg.tables.moments import Moments
+
+_WHERE = {
+    "AIPW": "effects.estimators",
+    "BootstrapDiscovery": "discovery.bootstrap",
+    "CausalGraph": "graph.core",
+    "Cohort": "tables.cohort",
+    "Column": "tables.features",
+    "DifferenceInMeans": "effects.estimators",
+    "DirectLiNGAM": "discovery.lingam",
+    "EffectTable": "tables.effect_table",
+    "FeatureTable": "tables.features",
+    "GraphKind": "graph.core",
+    "InvariantSet": "tables.invariant_set",
+    "Knowledge": "graph.knowledge",
+    "Mark": "graph.core",
+    "Moments": "tables.moments",
+    "PC": "discovery.pc",
+    "Provenance": "provenance",
+    "RadiomicsExtractor": "radiomics.extractor",
+    "RedundancyFilter": "discovery.redundancy",
+    "StableFeatures": "invariance.stable",
+    "Study": "study",
+    "StudyResult": "study_result",
+}
+_MODULES = {
+    "datasets": "datasets",
+    "effects": "effects",
+    "graph": "graph",
+    "metrics": "graph.metrics",
+}
+
+__all__ = [
+    "AIPW",
+    "PC",
+    "BootstrapDiscovery",
+    "CausalGraph",
+    "Cohort",
+    "Column",
+    "DifferenceInMeans",
+    "DirectLiNGAM",
+    "EffectTable",
+    "FeatureTable",
+    "GraphKind",
+    "InvariantSet",
+    "Knowledge",
+    "Mark",
+    "Moments",
+    "Provenance",
+    "RadiomicsExtractor",
+    "RedundancyFilter",
+    "StableFeatures",
+    "Study",
+    "StudyResult",
+    "__version__",
+    "datasets",
+    "effects",
+    "graph",
+    "metrics",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        value = getattr(import_module(f"causalimg.{_WHERE[name]}"), name)
+    elif name in _MODULES:
+        value = import_module(f"causalimg.{_MODULES[name]}")
+    else:
+        import difflib
+
+        near = difflib.get_close_matches(name, __all__, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise AttributeError(f"module 'causalimg' has no attribute {name!r}{hint}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

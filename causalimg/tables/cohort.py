@@ -110,7 +110,8 @@ class Cohort:
         provenance = None
         if where.suffix == ".parquet" and _has_header(where):
             frame, header = read_table(where, schema="cohort")
-            known = {field["name"]: field["role"] for field in header["fields"]}
+            fields = header["fields"]
+            known = {item["name"]: item["role"] for item in fields if item["role"] != "other"}
             if header["provenance"] is not None:
                 provenance = Provenance.from_dict(header["provenance"])
         else:
@@ -196,12 +197,14 @@ class Cohort:
         if len(rest) > 1 or (loose and not rest):
             raise InvalidInputError(
                 f"groups of {column!r}: {'two groups take' if len(rest) > 1 else 'no group takes'}"
-                f" {loose or '*'}; write \"*\" in exactly one group for all the others"
+                f' {loose or "*"}; write "*" in exactly one group for all the others'
             )
         mapping.update(dict.fromkeys(loose, rest[0] if rest else ""))
         frame = self.frame.copy()
-        frame[column] = frame[column].astype("object").map(
-            lambda value: value if pd.isna(value) else mapping[str(value)]
+        frame[column] = (
+            frame[column]
+            .astype("object")
+            .map(lambda value: value if pd.isna(value) else mapping[str(value)])
         )
         frame[column] = _as_category(frame[column])
         return Cohort(frame, self.roles, self.folder, self.provenance)
@@ -288,7 +291,7 @@ def _problems(frame: pd.DataFrame) -> pd.DataFrame:
         number = pd.to_numeric(frame["label"], errors="coerce")
         bad = frame["label"].notna() & ~(number.notna() & (number > 0) & (number % 1 == 0))
         rows += [
-            (str(ids[k]), "label", f"{frame['label'][k]!r} is not a whole number above 0")
+            (str(ids[k]), "label", f"{frame['label'][k]} is not a whole number above 0")
             for k in frame.index[bad]
         ]
     return pd.DataFrame(rows, columns=["case_id", "column", "problem"])

@@ -61,6 +61,8 @@ class InvariantSet:
     def __post_init__(self) -> None:
         evidence = self.evidence.reset_index(drop=True)
         same_columns(evidence, list(EVIDENCE_COLUMNS), "invariant set evidence")
+        numbers = list(EVIDENCE_COLUMNS[3:])
+        evidence[numbers] = evidence[numbers].astype(float)
         object.__setattr__(self, "evidence", evidence)
         object.__setattr__(self, "features", tuple(self.features))
         strange = sorted(set(evidence["verdict"]) - set(VERDICTS))
@@ -134,8 +136,6 @@ class InvariantSet:
         """
         document = read_document(path, "invariant_set")
         evidence = pd.DataFrame(document["evidence"], columns=list(EVIDENCE_COLUMNS))
-        for name in EVIDENCE_COLUMNS[3:]:
-            evidence[name] = evidence[name].astype(float)
         made = document["provenance"]
         found = cls(
             features=tuple(document["features"]),

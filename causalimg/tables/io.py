@@ -14,6 +14,8 @@ from causalimg.errors import FileReadError, InvalidInputError, SchemaError
 from causalimg.schemas import read_document, validate
 
 _KEY = b"causalimg"
+_NEWER = tuple(int(part) for part in pd.__version__.split(".")[:2]) >= (3, 1)
+_EXACT: dict[str, Any] = {} if _NEWER else {"float_precision": "round_trip"}
 
 
 def header_path(path: str | Path) -> Path:
@@ -81,7 +83,7 @@ def read_frame(path: str | Path) -> pd.DataFrame:
         raise FileReadError(f"no such file: {where.name} (looked in {where.parent})")
     if where.suffix == ".csv":
         try:
-            return pd.read_csv(where, float_precision="round_trip")
+            return pd.read_csv(where, **_EXACT)
         except (ValueError, UnicodeDecodeError) as error:
             raise FileReadError(f"{where.name} cannot be read as CSV: {error}") from error
     if where.suffix == ".parquet":

@@ -1,0 +1,513 @@
+"""The whole study: a study file, every stage in order, a folder of results that can be resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from causalimg.atomic import replacing
+from causalimg.config import FEATURES, StudyConfig
+from causalimg.discovery.base import BaseDiscovery
+from causalimg.discovery.bootstrap import BootstrapDiscovery
+from causalimg.discovery.lingam import DirectLiNGAM
+from causalimg.discovery.pc import PC
+from causalimg.discovery.redundancy import RedundancyFilter
+from causalimg.effects.estimators import AIPW, DifferenceInMeans
+from causalimg.errors import CausalImgError, InvalidInputError, UnknownNameError, nearest
+from causalimg.graph.core import CausalGraph
+from causalimg.graph.knowledge import Knowledge
+from causalimg.invariance.stable import StableFeatures
+from causalimg.ledger import Ledger
+from causalimg.parallel import Progress
+from causalimg.provenance import sha256_file, software_versions
+from causalimg.radiomics.extractor import RadiomicsExtractor
+from causalimg.radiomics.store import CaseStore
+from causalimg.report.page import write_report
+from causalimg.study_result import FILES, Refusal, StudyResult, read_redundancy
+from causalimg.tables.cohort import Cohort
+from causalimg.tables.effect_table import EffectTable
+from causalimg.tables.features import FeatureTable
+from causalimg.tables.invariant_set import InvariantSet
+
+if TYPE_CHECKING:
+    from causalimg.datasets import PhantomTruth
+
+StageProgress = Callable[[str, int, int], None]
+_METHODS: dict[str, type[BaseDiscovery]] = {"pc": PC, "direct_lingam": DirectLiNGAM}
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study file and the folder that its paths are relative to.
+
+    Parameters
+    ----------
+    config : StudyConfig
+    folder : pathlib.Path
+
+    Examples
+    --------
+    >>> Study(StudyConfig.parse({"study": {"name": "pilot"}}), Path(".")).config.study.name
+    'pilot'
+    """
+
+    config: StudyConfig
+    folder: Path = Path()
+
+    @classmethod
+    def read(cls, path: str | Path) -> Study:
+        """Read a study file (TOML).
+
+        Raises
+        ------
+        FileReadError, InvalidInputError
+            See `StudyConfig.read`.
+        """
+        return cls(StudyConfig.read(path), Path(path).parent)
+
+    def cohort(self) -> Cohort:
+        """Read the cohort file, with the roles and the groups that the study declares."""
+        section = self.config.cohort
+        roles: dict[str, str] = {}
+        for role, names in (
+            ("context", section.context),
+            ("covariate", section.covariates),
+            ("outcome", section.outcomes),
+        ):
+            for name in names:
+                if name in roles:
+                    raise InvalidInputError(
+                        f"[cohort] column {name!r} is declared as {roles[name]} and as {role};"
+                        " a column has one role"
+                    )
+                roles[name] = role
+        cohort = Cohort.read(self.folder / section.file, roles=roles)
+        for column, groups in section.groups.items():
+            cohort = cohort.grouped(column, {new: list(old) for new, old in groups.items()})
+        return cohort
+
+    def extractor(self, store: CaseStore | None = None) -> RadiomicsExtractor:
+        """Return the extractor that ``[extract]`` describes."""
+        return RadiomicsExtractor(**self.config.extract.model_dump(), store=store)
+
+    def problems(self) -> pd.DataFrame:
+        """Return everything that is wrong before an image is read: ``where, problem``.
+
+        Missing files, columns that the stages name and the cohort lacks, contradictory knowledge.
+        """
+        rows: list[tuple[str, str]] = []
+        try:
+            cohort = self.cohort()
+        except CausalImgError as error:
+            return pd.DataFrame([("cohort", str(error))], columns=["where", "problem"])
+        for row in cohort.problems().itertuples():
+            rows.append((f"case {row.case_id!r}, column {row.column!r}", str(row.problem)))
+        have = list(cohort.frame.columns)
+        effects = self.config.effects
+        named: dict[str, tuple[str, ...]] = {}
+        if effects is not None:
+            cluster = () if effects.cluster is None else (effects.cluster,)
+            named["[effects]"] = (effects.treatment, *effects.adjustment, *cluster)
+        for where, columns in named.items():
+            for name in columns:
+                if name not in have:
+                    rows.append((where, f"no column {name!r} in the cohort{nearest(name, have)}"))
+        try:
+            self.extractor()
+        except CausalImgError as error:
+            rows.append(("[extract]", str(error)))
+        if self.config.discover is not None:
+            try:
+                self._knowledge(list(cohort.frame.columns), [])
+            except CausalImgError as error:
+                rows.append(("[discover]", str(error)))
+        return pd.DataFrame(rows, columns=["where", "problem"])
+
+    def run(self, folder: str | Path, *, progress: StageProgress | None = None) -> StudyResult:
+        """Run every stage, reusing what the folder already holds and is still right.
+
+        A case that cannot be read, and a stage that the data cannot answer, are recorded with the
+        reason and the rest goes on: see ``StudyResult.refusals`` and ``table.failures``.
+
+        Parameters
+        ----------
+        folder : path
+            Results; made if it does not exist.
+        progress : callable, optional
+            Called as ``progress(stage, done, total)``.
+
+        Raises
+        ------
+        CausalImgError
+            If the study cannot start (no cohort, no engine, no case that can be read).
+        """
+        where = Path(folder)
+        where.mkdir(parents=True, exist_ok=True)
+        return _Run(self, where, progress).result()
+
+    def _knowledge(self, columns: list[str], kept: list[str]) -> Knowledge:
+        """Return the background knowledge over the columns of the graph."""
+        section = self.config.discover
+        if section is None:
+            raise InvalidInputError("the study has no [discover] section")
+        have = {*columns, *kept}
+        tiers = [
+            [name for item in tier for name in (kept if item == FEATURES else [item])]
+            for tier in section.tiers
+        ]
+        if not tiers:
+            cohort = self.config.cohort
+            tiers = [[*cohort.covariates, *cohort.context], kept, list(cohort.outcomes)]
+        named = {name for tier in tiers for name in tier}
+        named |= {name for edge in (*section.forbidden, *section.required) for name in edge}
+        for name in sorted(named - have):
+            if kept or not self._may_be_feature(name):
+                raise UnknownNameError(
+                    f"[discover] names {name!r}, which is not a column of the graph"
+                    f"{nearest(name, have)} (write {FEATURES!r} for all features)"
+                )
+        inside = [[name for name in tier if name in have] for tier in tiers]
+        return Knowledge(
+            tiers=[tier for tier in inside if tier],
+            forbidden=[edge for edge in section.forbidden if set(edge) <= have],
+            required=[edge for edge in section.required if set(edge) <= have],
+        )
+
+    def _may_be_feature(self, name: str) -> bool:
+        from causalimg.radiomics.names import is_feature
+
+        return is_feature(name)
+
+
+@dataclass
+class _Run:
+    """One run of a study: the records made so far, and what was refused."""
+
+    study: Study
+    folder: Path
+    progress: StageProgress | None
+    refusals: list[Refusal] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def result(self) -> StudyResult:
+        from causalimg import __version__
+
+        config = self.study.config
+        self.ledger = Ledger(self.folder)
+        self.base: dict[str, Any] = {"version": __version__}
+        cohort = self._cohort()
+        table = self._extract(cohort)
+        parts: dict[str, Any] = {}
+        if table.features:
+            with self._may_refuse("redundancy"):
+                parts["redundancy"] = self._redundancy(table)
+        if config.discover is not None and "redundancy" in parts:
+            with self._may_refuse("discover"):
+                parts["graph"] = self._discover(table, parts["redundancy"])
+        if config.effects is not None:
+            with self._may_refuse("effects"):
+                parts["effects"], parts["naive"], parts["propensity"] = self._effects(table)
+        if config.invariant is not None:
+            with self._may_refuse("invariant"):
+                if "effects" not in parts:
+                    raise InvalidInputError(
+                        "the scanner's effects were refused, and stability is judged by them"
+                    )
+                parts["invariant"] = self._invariant(table)
+        if config.report.truth is not None:
+            with self._may_refuse("truth"):
+                parts["truth"] = self._truth(config.report.truth)
+        result = StudyResult(
+            config=config,
+            folder=self.folder,
+            cohort=cohort,
+            table=table,
+            refusals=tuple(self.refusals),
+            notes=tuple(self.notes),
+            stages=dict(self.ledger.events),
+            **parts,
+        )
+        result.save_summary()
+        self._report(result)
+        return result
+
+    # ---- stages --------------------------------------------------------------------------
+
+    def _cohort(self) -> Cohort:
+        cohort = self.study.cohort()
+        self._save("cohort", cohort.digest(), lambda path: cohort.save(path))
+        return cohort
+
+    def _extract(self, cohort: Cohort) -> FeatureTable:
+        """Extract; every case is looked up in the store by the bytes of its files."""
+        store = CaseStore(self.folder / "cases")
+        table = self.study.extractor(store).extract(
+            cohort, n_jobs=self.study.config.study.n_jobs, progress=self._progress("extract")
+        )
+        self._save("table", table.digest(), lambda path: table.save(path), stage="extract")
+        if table.frame.empty:
+            first = table.failures.iloc[0]
+            raise InvalidInputError(
+                f"no case could be read: all {len(table.failures)} failed; the first is"
+                f" {first.case_id!r}: {first.reason}"
+            )
+        if not len(table.failures):
+            return table
+        self.notes.append(
+            f"{len(table.failures)} of {len(cohort)} cases failed and are in no later stage;"
+            " the reason for each is in the table of failures"
+        )
+        return table
+
+    def _redundancy(self, table: FeatureTable) -> pd.DataFrame:
+        section = self.study.config.redundancy
+        limit = None if self.study.config.discover is None else self._max_features()
+
+        def compute() -> pd.DataFrame:
+            frame = table.frame[table.features]
+            settings = {"method": section.method, "keep": section.keep}
+            threshold = section.threshold
+            fitted = RedundancyFilter(threshold=threshold, **settings).fit(frame)
+            while limit is not None and len(fitted.kept_) > limit and threshold > 0.3:
+                threshold = round(threshold - 0.025, 3)
+                fitted = RedundancyFilter(threshold=threshold, **settings).fit(frame)
+            found: pd.DataFrame = fitted.to_frame()
+            return found.assign(threshold=threshold)
+
+        found = self.ledger.run(
+            "redundancy",
+            made_from={
+                **self.base,
+                "table": table.digest(),
+                "settings": section.model_dump(mode="json"),
+                "limit": limit,
+            },
+            files=(FILES["redundancy"],),
+            compute=compute,
+            save=lambda frame: self._write_csv("redundancy", frame),
+            load=lambda: read_redundancy(self.folder / FILES["redundancy"]),
+        )
+        used = float(found["threshold"].iloc[0])
+        if used < section.threshold:
+            self.notes.append(
+                f"features that correlate above {used} (asked: {section.threshold}) stand for one"
+                f" another in the graph, so that it has at most {limit} features (max_features)"
+            )
+        return found
+
+    def _max_features(self) -> int:
+        section = self.study.config.discover
+        return 30 if section is None else section.max_features
+
+    def _discover(self, table: FeatureTable, redundancy: pd.DataFrame) -> CausalGraph:
+        config = self.study.config
+        section = config.discover
+        if section is None:
+            raise InvalidInputError("the study has no [discover] section")
+        kept = list(redundancy.loc[redundancy["status"] == "kept", "feature"])
+        if section.columns is None:
+            others = [*table.names("covariate"), *table.names("context"), *table.names("outcome")]
+        else:
+            others = [name for name in section.columns if name != FEATURES]
+            kept = kept if FEATURES in section.columns else []
+            for name in others:
+                table.column(name)
+        frame = table.frame[[*others, *kept]]
+        constant = [name for name in others if frame[name].nunique(dropna=True) < 2]
+        if constant:
+            self.notes.append(f"{', '.join(constant)}: the same in every case, so not in the graph")
+            frame = frame.drop(columns=constant)
+        knowledge = self.study._knowledge([*others, *kept], kept)
+        knowledge = _without(knowledge, constant)
+        options: dict[str, Any] = {"alpha": section.alpha, "knowledge": knowledge}
+        estimator = _METHODS[section.method](**options)
+
+        def compute() -> CausalGraph:
+            if section.n_bootstrap == 0:
+                found: CausalGraph = estimator.fit(frame).graph_
+                return found
+            boot = BootstrapDiscovery(
+                estimator,
+                n_bootstrap=section.n_bootstrap,
+                random_state=config.study.random_state,
+                n_jobs=config.study.n_jobs,
+                progress=self._progress("discover"),
+            ).fit(frame)
+            graph: CausalGraph = boot.graph_
+            return graph
+
+        return self.ledger.run(
+            "discover",
+            made_from={
+                **self.base,
+                "table": table.digest(),
+                "columns": list(frame.columns),
+                "settings": section.model_dump(mode="json"),
+                "knowledge": knowledge.to_dict(),
+                "seed": config.study.random_state,
+            },
+            files=(FILES["graph"],),
+            compute=compute,
+            save=lambda graph: graph.save(self.folder / FILES["graph"]),
+            load=lambda: CausalGraph.load(self.folder / FILES["graph"]),
+        )
+
+    def _effects(self, table: FeatureTable) -> tuple[EffectTable, EffectTable, pd.DataFrame]:
+        section = self.study.config.effects
+        if section is None:
+            raise InvalidInputError("the study has no [effects] section")
+        names = ("effects", "naive", "propensity")
+
+        def compute() -> tuple[EffectTable, EffectTable, pd.DataFrame]:
+            fitted = self._aipw(table)
+            naive = DifferenceInMeans(
+                treatment=section.treatment,
+                reference=section.reference,
+                alpha=section.alpha,
+                fdr=section.fdr,
+                cluster=section.cluster,
+            ).fit(table.frame, outcomes=table.features)
+            scores = fitted.propensity_.reset_index(drop=True)
+            scores.insert(0, "level", table.frame[section.treatment].astype(str).to_numpy())
+            scores.insert(0, "case_id", table.frame["case_id"].to_numpy())
+            return fitted.effects_, naive.effects_, scores
+
+        def save(value: tuple[EffectTable, EffectTable, pd.DataFrame]) -> None:
+            for name, part in zip(names, value, strict=True):
+                path = self.folder / FILES[name]
+                if isinstance(part, EffectTable):
+                    part.save(path)
+                else:
+                    with replacing(path) as temporary:
+                        part.to_parquet(temporary, index=False)
+
+        def load() -> tuple[EffectTable, EffectTable, pd.DataFrame]:
+            paths = [self.folder / FILES[name] for name in names]
+            scores = pd.read_parquet(paths[2])
+            return EffectTable.load(paths[0]), EffectTable.load(paths[1]), scores
+
+        return self.ledger.run(
+            "effects",
+            made_from={
+                **self.base,
+                "table": table.digest(),
+                "settings": section.model_dump(mode="json"),
+            },
+            files=tuple(FILES[name] for name in names),
+            compute=compute,
+            save=save,
+            load=load,
+        )
+
+    def _aipw(self, table: FeatureTable) -> AIPW:
+        """Fit the effects once, for the stages that need more of them than their table."""
+        if not hasattr(self, "_fitted"):
+            section = self.study.config.effects
+            if section is None:
+                raise InvalidInputError("the study has no [effects] section")
+            self._fitted = AIPW(
+                treatment=section.treatment,
+                adjustment=list(section.adjustment),
+                reference=section.reference,
+                alpha=section.alpha,
+                fdr=section.fdr,
+                cluster=section.cluster,
+            ).fit(table.frame, outcomes=table.features)
+        return self._fitted
+
+    def _invariant(self, table: FeatureTable) -> InvariantSet:
+        effects, section = self.study.config.effects, self.study.config.invariant
+        if effects is None or section is None:
+            raise InvalidInputError("the study has no [effects] or no [invariant] section")
+
+        def compute() -> InvariantSet:
+            fitted = StableFeatures(
+                environment=effects.treatment,
+                adjustment=list(effects.adjustment),
+                reference=effects.reference,
+                cluster=effects.cluster,
+                **section.model_dump(),
+            ).fit(table.frame, features=table.features, effects=self._aipw(table))
+            found: InvariantSet = fitted.invariant_set_
+            return found
+
+        return self.ledger.run(
+            "invariant",
+            made_from={
+                **self.base,
+                "table": table.digest(),
+                "effects": effects.model_dump(mode="json"),
+                "settings": section.model_dump(mode="json"),
+            },
+            files=(FILES["invariant"],),
+            compute=compute,
+            save=lambda found: found.save(self.folder / FILES["invariant"]),
+            load=lambda: InvariantSet.load(self.folder / FILES["invariant"]),
+        )
+
+    def _truth(self, name: str) -> PhantomTruth:
+        from causalimg.datasets import PhantomTruth
+
+        source = self.study.folder / name
+        truth = PhantomTruth.load(source)
+        self._save("truth", sha256_file(source), truth.save)
+        return truth
+
+    def _report(self, result: StudyResult) -> None:
+        stage = self._progress("report")
+        if stage is not None:
+            stage(0, 1)
+        write_report(result, self.folder / FILES["report"])
+        if stage is not None:
+            stage(1, 1)
+
+    # ---- how a stage is run --------------------------------------------------------------
+
+    def _save(
+        self, name: str, key: str, write: Callable[[Path], None], *, stage: str | None = None
+    ) -> None:
+        """Write one record's file, unless the same is there."""
+        self.ledger.run(
+            stage or name,
+            made_from={**self.base, "digest": key, "software": software_versions(["pandas"])},
+            files=(FILES[name],),
+            compute=lambda: None,
+            save=lambda _: write(self.folder / FILES[name]),
+            load=lambda: None,
+        )
+
+    def _write_csv(self, name: str, frame: pd.DataFrame) -> None:
+        with replacing(self.folder / FILES[name]) as temporary:
+            frame.to_csv(temporary, index=False)
+
+    def _progress(self, stage: str) -> Progress | None:
+        report = self.progress
+        if report is None:
+            return None
+        return lambda done, total: report(stage, done, total)
+
+    @contextmanager
+    def _may_refuse(self, stage: str) -> Iterator[None]:
+        try:
+            yield
+        except CausalImgError as error:
+            self.refusals.append(Refusal(stage, type(error).__name__, str(error)))
+            self.ledger.events.append((stage, "refused"))
+
+
+def _without(knowledge: Knowledge, columns: list[str]) -> Knowledge:
+    """Return the knowledge without what it says of some columns."""
+    if not columns:
+        return knowledge
+    gone = set(columns)
+    tiers = [[name for name in tier if name not in gone] for tier in knowledge.tiers]
+    return Knowledge(
+        tiers=[tier for tier in tiers if tier],
+        forbidden=[edge for edge in knowledge.forbidden if not gone & set(edge)],
+        required=[edge for edge in knowledge.required if not gone & set(edge)],
+    )
