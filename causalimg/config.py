@@ -43,7 +43,7 @@ class ExtractSection(Section):
     """``[extract]``: which features are computed, and how."""
 
     engine: str = "auto"
-    image_types: dict[str, dict[str, Any]] = Field(default_factory=lambda: {"original": {}})
+    image_types: dict[str, dict[str, Any]] = {"original": {}}
     feature_classes: tuple[str, ...] | None = None
     bin_width: float | None = Field(default=25.0, gt=0)
     bin_count: int | None = Field(default=None, ge=2)

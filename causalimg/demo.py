@@ -7,10 +7,10 @@ from pathlib import Path
 from causalimg.atomic import write_text
 from causalimg.datasets import phantom_cohort, phantom_truth
 from causalimg.ledger import Ledger
+from causalimg.radiomics.store import CaseStore
 from causalimg.recovery import Recovery, recovery
 from causalimg.study import StageProgress, Study
 from causalimg.study_result import StudyResult
-from causalimg.tables.cohort import Cohort
 
 STUDY_FILE = """\
 # The study that 'causalimg demo' runs on its simulated scans.
@@ -88,7 +88,9 @@ def run_demo(
             where, n_patients=n_patients, random_state=random_state, n_jobs=n_jobs, progress=show
         )
         show = None if progress is None else (lambda done, n: progress("truth", done, n))
-        truth = phantom_truth(cohort, study.extractor(), n_jobs=n_jobs, progress=show)
+        extractor = study.extractor(CaseStore(where / "results" / "cases"))
+        factual = extractor.extract(cohort, n_jobs=n_jobs)
+        truth = phantom_truth(cohort, extractor, factual=factual, n_jobs=n_jobs, progress=show)
         truth.save(where / "truth.json")
 
     Ledger(where).run(
@@ -101,7 +103,7 @@ def run_demo(
         files=("cohort.csv", "phantom.json", "truth.json"),
         compute=simulate,
         save=lambda _: None,
-        load=lambda: Cohort.read(where / "cohort.csv") and None,
+        load=lambda: None,
     )
     result = study.run(where / "results", progress=progress)
     if result.effects is None or result.naive is None or result.truth is None:

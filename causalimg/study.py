@@ -18,9 +18,8 @@ from causalimg.discovery.lingam import DirectLiNGAM
 from causalimg.discovery.pc import PC
 from causalimg.discovery.redundancy import RedundancyFilter
 from causalimg.effects.estimators import AIPW, DifferenceInMeans
-from causalimg.errors import CausalImgError, InvalidInputError, UnknownNameError, nearest
+from causalimg.errors import CausalImgError, InvalidInputError
 from causalimg.graph.core import CausalGraph
-from causalimg.graph.knowledge import Knowledge
 from causalimg.invariance.stable import StableFeatures
 from causalimg.ledger import Ledger
 from causalimg.parallel import Progress
@@ -28,6 +27,7 @@ from causalimg.provenance import sha256_file, software_versions
 from causalimg.radiomics.extractor import RadiomicsExtractor
 from causalimg.radiomics.store import CaseStore
 from causalimg.report.page import write_report
+from causalimg.study_inputs import make_extractor, make_knowledge, problems, read_cohort
 from causalimg.study_result import FILES, Refusal, StudyResult, read_redundancy
 from causalimg.tables.cohort import Cohort
 from causalimg.tables.effect_table import EffectTable
@@ -70,63 +70,13 @@ class Study:
         """
         return cls(StudyConfig.read(path), Path(path).parent)
 
-    def cohort(self) -> Cohort:
-        """Read the cohort file, with the roles and the groups that the study declares."""
-        section = self.config.cohort
-        roles: dict[str, str] = {}
-        for role, names in (
-            ("context", section.context),
-            ("covariate", section.covariates),
-            ("outcome", section.outcomes),
-        ):
-            for name in names:
-                if name in roles:
-                    raise InvalidInputError(
-                        f"[cohort] column {name!r} is declared as {roles[name]} and as {role};"
-                        " a column has one role"
-                    )
-                roles[name] = role
-        cohort = Cohort.read(self.folder / section.file, roles=roles)
-        for column, groups in section.groups.items():
-            cohort = cohort.grouped(column, {new: list(old) for new, old in groups.items()})
-        return cohort
+    def problems(self) -> pd.DataFrame:
+        """Return everything that is wrong before an image is read: ``where, problem``."""
+        return problems(self.config, self.folder)
 
     def extractor(self, store: CaseStore | None = None) -> RadiomicsExtractor:
         """Return the extractor that ``[extract]`` describes."""
-        return RadiomicsExtractor(**self.config.extract.model_dump(), store=store)
-
-    def problems(self) -> pd.DataFrame:
-        """Return everything that is wrong before an image is read: ``where, problem``.
-
-        Missing files, columns that the stages name and the cohort lacks, contradictory knowledge.
-        """
-        rows: list[tuple[str, str]] = []
-        try:
-            cohort = self.cohort()
-        except CausalImgError as error:
-            return pd.DataFrame([("cohort", str(error))], columns=["where", "problem"])
-        for row in cohort.problems().itertuples():
-            rows.append((f"case {row.case_id!r}, column {row.column!r}", str(row.problem)))
-        have = list(cohort.frame.columns)
-        effects = self.config.effects
-        named: dict[str, tuple[str, ...]] = {}
-        if effects is not None:
-            cluster = () if effects.cluster is None else (effects.cluster,)
-            named["[effects]"] = (effects.treatment, *effects.adjustment, *cluster)
-        for where, columns in named.items():
-            for name in columns:
-                if name not in have:
-                    rows.append((where, f"no column {name!r} in the cohort{nearest(name, have)}"))
-        try:
-            self.extractor()
-        except CausalImgError as error:
-            rows.append(("[extract]", str(error)))
-        if self.config.discover is not None:
-            try:
-                self._knowledge(list(cohort.frame.columns), [])
-            except CausalImgError as error:
-                rows.append(("[discover]", str(error)))
-        return pd.DataFrame(rows, columns=["where", "problem"])
+        return make_extractor(self.config, store)
 
     def run(self, folder: str | Path, *, progress: StageProgress | None = None) -> StudyResult:
         """Run every stage, reusing what the folder already holds and is still right.
@@ -149,39 +99,6 @@ class Study:
         where = Path(folder)
         where.mkdir(parents=True, exist_ok=True)
         return _Run(self, where, progress).result()
-
-    def _knowledge(self, columns: list[str], kept: list[str]) -> Knowledge:
-        """Return the background knowledge over the columns of the graph."""
-        section = self.config.discover
-        if section is None:
-            raise InvalidInputError("the study has no [discover] section")
-        have = {*columns, *kept}
-        tiers = [
-            [name for item in tier for name in (kept if item == FEATURES else [item])]
-            for tier in section.tiers
-        ]
-        if not tiers:
-            cohort = self.config.cohort
-            tiers = [[*cohort.covariates, *cohort.context], kept, list(cohort.outcomes)]
-        named = {name for tier in tiers for name in tier}
-        named |= {name for edge in (*section.forbidden, *section.required) for name in edge}
-        for name in sorted(named - have):
-            if kept or not self._may_be_feature(name):
-                raise UnknownNameError(
-                    f"[discover] names {name!r}, which is not a column of the graph"
-                    f"{nearest(name, have)} (write {FEATURES!r} for all features)"
-                )
-        inside = [[name for name in tier if name in have] for tier in tiers]
-        return Knowledge(
-            tiers=[tier for tier in inside if tier],
-            forbidden=[edge for edge in section.forbidden if set(edge) <= have],
-            required=[edge for edge in section.required if set(edge) <= have],
-        )
-
-    def _may_be_feature(self, name: str) -> bool:
-        from causalimg.radiomics.names import is_feature
-
-        return is_feature(name)
 
 
 @dataclass
@@ -232,6 +149,7 @@ class _Run:
             stages=dict(self.ledger.events),
             **parts,
         )
+        self._drop_stale(result)
         result.save_summary()
         self._report(result)
         return result
@@ -239,7 +157,7 @@ class _Run:
     # ---- stages --------------------------------------------------------------------------
 
     def _cohort(self) -> Cohort:
-        cohort = self.study.cohort()
+        cohort = read_cohort(self.study.config, self.study.folder)
         self._save("cohort", cohort.digest(), lambda path: cohort.save(path))
         return cohort
 
@@ -268,14 +186,18 @@ class _Run:
         section = self.study.config.redundancy
         limit = None if self.study.config.discover is None else self._max_features()
 
+        def screen(threshold: float) -> RedundancyFilter:
+            filter_ = RedundancyFilter(
+                threshold=threshold, method=section.method, keep=section.keep
+            )
+            return filter_.fit(table.frame[table.features])
+
         def compute() -> pd.DataFrame:
-            frame = table.frame[table.features]
-            settings = {"method": section.method, "keep": section.keep}
             threshold = section.threshold
-            fitted = RedundancyFilter(threshold=threshold, **settings).fit(frame)
+            fitted = screen(threshold)
             while limit is not None and len(fitted.kept_) > limit and threshold > 0.3:
                 threshold = round(threshold - 0.025, 3)
-                fitted = RedundancyFilter(threshold=threshold, **settings).fit(frame)
+                fitted = screen(threshold)
             found: pd.DataFrame = fitted.to_frame()
             return found.assign(threshold=threshold)
 
@@ -322,8 +244,7 @@ class _Run:
         if constant:
             self.notes.append(f"{', '.join(constant)}: the same in every case, so not in the graph")
             frame = frame.drop(columns=constant)
-        knowledge = self.study._knowledge([*others, *kept], kept)
-        knowledge = _without(knowledge, constant)
+        knowledge = make_knowledge(config, [*others, *kept], kept, without=constant)
         options: dict[str, Any] = {"alpha": section.alpha, "knowledge": knowledge}
         estimator = _METHODS[section.method](**options)
 
@@ -378,13 +299,11 @@ class _Run:
             return fitted.effects_, naive.effects_, scores
 
         def save(value: tuple[EffectTable, EffectTable, pd.DataFrame]) -> None:
-            for name, part in zip(names, value, strict=True):
-                path = self.folder / FILES[name]
-                if isinstance(part, EffectTable):
-                    part.save(path)
-                else:
-                    with replacing(path) as temporary:
-                        part.to_parquet(temporary, index=False)
+            adjusted, naive, scores = value
+            adjusted.save(self.folder / FILES["effects"])
+            naive.save(self.folder / FILES["naive"])
+            with replacing(self.folder / FILES["propensity"]) as temporary:
+                scores.to_parquet(temporary, index=False)
 
         def load() -> tuple[EffectTable, EffectTable, pd.DataFrame]:
             paths = [self.folder / FILES[name] for name in names]
@@ -458,6 +377,12 @@ class _Run:
         self._save("truth", sha256_file(source), truth.save)
         return truth
 
+    def _drop_stale(self, result: StudyResult) -> None:
+        """Remove files of an earlier run that this one has no result for."""
+        for name, file in FILES.items():
+            if name not in ("summary", "report") and getattr(result, name) is None:
+                (self.folder / file).unlink(missing_ok=True)
+
     def _report(self, result: StudyResult) -> None:
         stage = self._progress("report")
         if stage is not None:
@@ -498,16 +423,3 @@ class _Run:
         except CausalImgError as error:
             self.refusals.append(Refusal(stage, type(error).__name__, str(error)))
             self.ledger.events.append((stage, "refused"))
-
-
-def _without(knowledge: Knowledge, columns: list[str]) -> Knowledge:
-    """Return the knowledge without what it says of some columns."""
-    if not columns:
-        return knowledge
-    gone = set(columns)
-    tiers = [[name for name in tier if name not in gone] for tier in knowledge.tiers]
-    return Knowledge(
-        tiers=[tier for tier in tiers if tier],
-        forbidden=[edge for edge in knowledge.forbidden if not gone & set(edge)],
-        required=[edge for edge in knowledge.required if not gone & set(edge)],
-    )

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalimg.errors import InvalidInputError, UnknownNameError, nearest
-from causalimg.graph.core import CausalGraph, Mark, directed_cycle
+from causalimg.graph.core import CausalGraph, Mark
+from causalimg.graph.orientation import reachable
 
 Edge = tuple[str, str]
 
@@ -118,21 +119,22 @@ class Knowledge:
         if reasons:
             raise InvalidInputError("the knowledge contradicts itself: " + "; ".join(reasons))
         required = self.required_matrix(nodes)
-        cycle = directed_cycle(required)
-        if cycle:
-            inside = {nodes[k] for k in cycle}
-            edges = [e for e in self.required if e[0] in inside and e[1] in inside]
+        looped = self._on_cycle(required, required)
+        if looped:
             raise InvalidInputError(
-                f"the required edges form a cycle, which no causal graph has: {_show(edges)}"
+                f"the required edges form a cycle, which no causal graph has: {_show(looped)}"
             )
-        cycle = directed_cycle(required | self.precedence_matrix(nodes))
-        if cycle:
-            inside = {nodes[k] for k in cycle}
-            edges = [e for e in self.required if e[0] in inside and e[1] in inside]
+        looped = self._on_cycle(required, required | self.precedence_matrix(nodes))
+        if looped:
             raise InvalidInputError(
                 "the required edges form a chain against the tiers or into an exogenous node: "
-                + _show(edges)
+                + _show(looped)
             )
+
+    def _on_cycle(self, required: NDArray[np.bool_], before: NDArray[np.bool_]) -> list[Edge]:
+        nodes = self.nodes
+        edges = np.argwhere(required & reachable(before).T)
+        return [(nodes[i], nodes[j]) for i, j in edges]
 
     def _why(self, a: str, b: str) -> str:
         tier = {name: k for k, members in enumerate(self.tiers) for name in members}

@@ -73,6 +73,12 @@ def markov_blanket(graph: CausalGraph, node: str) -> tuple[str, ...]:
     return tuple(graph.nodes[k] for k in np.flatnonzero(found))
 
 
+def _moral(directed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return who is joined once parents of a common child are joined and arrows dropped."""
+    number = directed.astype(np.float32)
+    return np.asarray(directed | directed.T | (number @ number.T > 0))
+
+
 def d_separated(graph: CausalGraph, x: Names, y: Names, given: Names = ()) -> bool:
     """Tell whether ``given`` blocks every path between ``x`` and ``y`` in a DAG.
 
@@ -115,11 +121,9 @@ def d_separated(graph: CausalGraph, x: Names, y: Names, given: Names = ()) -> bo
         )
     directed = graph.directed()
     named = [*first, *second, *block]
-    inside = reachable(directed)[:, named].any(axis=1)
+    inside = np.asarray(reachable(directed)[:, named].any(axis=1))
     inside[named] = True
-    part = directed & inside[:, None] & inside[None, :]
-    number = part.astype(np.float32)
-    moral: NDArray[np.bool_] = np.array(part | part.T | (number @ number.T > 0), dtype=bool)
+    moral = _moral(np.asarray(directed & inside[:, None] & inside[None, :]))
     moral[block] = False
     moral[:, block] = False
     seen = np.zeros(len(directed), dtype=bool)

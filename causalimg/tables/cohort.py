@@ -241,7 +241,7 @@ class Cohort:
         frame = self.frame.copy()
         for column in ("image", "mask"):
             frame[column] = [
-                Path(relpath(self.folder / str(value), where.parent or Path())).as_posix()
+                Path(relpath(str(self.folder / str(value)), str(where.parent))).as_posix()
                 for value in frame[column]
             ]
         write_table(frame, self.header(), where, schema="cohort")

@@ -83,9 +83,10 @@ def read_frame(path: str | Path) -> pd.DataFrame:
         raise FileReadError(f"no such file: {where.name} (looked in {where.parent})")
     if where.suffix == ".csv":
         try:
-            return pd.read_csv(where, **_EXACT)
+            frame: pd.DataFrame = pd.read_csv(where, **_EXACT)
         except (ValueError, UnicodeDecodeError) as error:
             raise FileReadError(f"{where.name} cannot be read as CSV: {error}") from error
+        return frame
     if where.suffix == ".parquet":
         import pyarrow as pa
 

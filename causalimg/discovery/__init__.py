@@ -1,0 +1,1 @@
+"""Causal discovery: estimators that learn a graph from a table."""

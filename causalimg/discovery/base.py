@@ -1,0 +1,150 @@
+"""What every discovery method shares: input checks, knowledge, the fitted graph."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from causalimg.discovery.data import DiscoveryData
+from causalimg.errors import CausalImgError, InvalidInputError
+from causalimg.graph.core import CausalGraph
+from causalimg.graph.knowledge import Knowledge
+from causalimg.provenance import Provenance
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a method found: a graph over ``DiscoveryData.columns`` and what to say about it."""
+
+    graph: CausalGraph
+    stats: dict[str, Any] = field(default_factory=dict)
+    assumptions: tuple[str, ...] = ()
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+class BaseDiscovery(BaseEstimator):
+    """Base class of the discovery methods; a subclass writes `_discover`.
+
+    Attributes
+    ----------
+    graph_ : CausalGraph
+        With provenance; nodes in the order of the input's columns.
+    stats_ : dict
+        Figures of the search.
+    assumptions_ : tuple of str
+        What must hold for the graph to mean what it says.
+    feature_names_in_ : ndarray of str
+    n_features_in_ : int
+    """
+
+    _takes_moments: ClassVar[bool] = False
+    _full_rank: ClassVar[bool] = False
+    _knowledge_kind: ClassVar[str] = "tiers, forbidden, required, exogenous"
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn the graph.
+
+        Parameters
+        ----------
+        X : pandas.DataFrame, Moments or ndarray, shape (n_samples, n_features)
+            Complete cells; text, boolean and pandas ``category`` columns are categorical nodes.
+            `Moments` only where the method works on covariances.
+        y : ignored
+
+        Raises
+        ------
+        InvalidInputError
+            Naming the columns that are missing cells, constant, duplicate or dependent; or the
+            setting that is not allowed.
+        UnknownNameError
+            If the knowledge names a node that is not a column.
+        """
+        data = DiscoveryData.of(X)
+        if data.matrix is None and not self._takes_moments:
+            raise InvalidInputError(
+                f"{type(self).__name__} needs the rows, not only their moments; give a DataFrame"
+            )
+        found = self.run(data)
+        graph = _reorder(found.graph, data.order)
+        provenance = Provenance.of(
+            "discovery",
+            settings=describe(self),
+            inputs={"table": data.source},
+            assumptions=found.assumptions,
+        )
+        self.graph_ = CausalGraph(
+            graph.nodes, graph.marks, graph.kind, graph.weights, graph.support, provenance
+        )
+        self.stats_ = {"n": data.moments.n, **found.stats}
+        self.assumptions_ = found.assumptions
+        for name, value in found.attributes.items():
+            setattr(self, name, value)
+        self.feature_names_in_ = np.array(data.order, dtype=object)
+        self.n_features_in_ = len(data.order)
+        return self
+
+    def run(self, data: DiscoveryData) -> Found:
+        """Check the data, search, and check the result; learns nothing into the estimator."""
+        knowledge = self._known(data)
+        data.check(full_rank=self._full_rank)
+        found = self._discover(data, knowledge)
+        broken = knowledge.violations(found.graph)
+        if broken:
+            raise CausalImgError(
+                f"{type(self).__name__} returned a graph against the knowledge, which is a defect"
+                f" of the method: {'; '.join(broken[:5])}"
+            )
+        return found
+
+    @abstractmethod
+    def _discover(self, data: DiscoveryData, knowledge: Knowledge) -> Found:
+        """Search for the graph over ``data.columns``; must honour ``knowledge``."""
+
+    def _known(self, data: DiscoveryData) -> Knowledge:
+        given = getattr(self, "knowledge", None)
+        if given is None:
+            return Knowledge()
+        if not isinstance(given, Knowledge):
+            raise InvalidInputError(
+                f"knowledge must be a Knowledge record, not {type(given).__name__}; write"
+                " Knowledge(tiers=[[...], ...])"
+            )
+        given.check_nodes(data.order)
+        return given
+
+
+def describe(estimator: BaseEstimator) -> dict[str, Any]:
+    """Return an estimator's class and settings as JSON types, nested estimators included."""
+    out: dict[str, Any] = {"algorithm": type(estimator).__name__}
+    for name, value in estimator.get_params(deep=False).items():
+        if isinstance(value, Knowledge):
+            out[name] = value.to_dict()
+        elif isinstance(value, BaseEstimator):
+            out[name] = describe(value)
+        elif not callable(value):
+            out[name] = value
+    return out
+
+
+def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    """Raise `InvalidInputError` unless ``value`` is one of ``allowed``."""
+    if value not in allowed:
+        raise InvalidInputError(f"{name}={value!r} is not one of {', '.join(map(repr, allowed))}")
+
+
+def check_share(name: str, value: float) -> None:
+    """Raise `InvalidInputError` unless ``value`` lies strictly between 0 and 1."""
+    if not isinstance(value, int | float) or not 0 < value < 1:
+        raise InvalidInputError(f"{name}={value!r} must be a number between 0 and 1")
+
+
+def _reorder(graph: CausalGraph, nodes: tuple[str, ...]) -> CausalGraph:
+    at = [graph.nodes.index(name) for name in nodes]
+    pick = np.ix_(at, at)
+    weights = None if graph.weights is None else graph.weights[pick]
+    support = None if graph.support is None else graph.support[pick]
+    return CausalGraph(nodes, graph.marks[pick], graph.kind, weights, support, graph.provenance)

@@ -1,0 +1,72 @@
+"""What a reader of an effect table must know, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from causalimg.effects.blocks import Block
+from causalimg.effects.design import Design, case_names
+from causalimg.effects.outcomes import Outcomes
+from causalimg.effects.treatment_model import TreatmentModel, Weighting
+
+_FEW_CLUSTERS = 30
+
+
+def fit_notes(
+    model: TreatmentModel,
+    outcomes: Outcomes,
+    weighting: Weighting,
+    cluster: NDArray[np.intp] | None,
+    cluster_name: str | None,
+) -> tuple[str, ...]:
+    """Say what was left out, how good overlap is, what was clipped, missing or refused."""
+    notes = list(model.design.notes)
+    report = model.report(weighting)
+    if report is not None:
+        notes += report.notes()
+    if weighting.weighted:
+        clipped = int((model.probability < weighting.trim).any(axis=1).sum())
+        if clipped:
+            notes.append(
+                f"{clipped} of {len(model.probability)} cases have a propensity below"
+                f" {weighting.trim:g}; it was raised to that bound"
+            )
+    missing = np.isnan(outcomes.values).sum(axis=0)
+    some = sum(
+        int(gaps) > 0 and name not in outcomes.problems
+        for gaps, name in zip(missing, outcomes.names, strict=True)
+    )
+    if some:
+        notes.append(
+            f"{some} outcomes have missing values: each was analysed in the cases that have one"
+            " (column n), with propensities fitted to those cases"
+        )
+    if outcomes.problems:
+        notes.append(f"{len(outcomes.problems)} outcomes cannot be analysed (column reason)")
+    if cluster is not None and int(cluster.max()) + 1 < _FEW_CLUSTERS:
+        notes.append(
+            f"{int(cluster.max()) + 1} clusters of {cluster_name!r}: with fewer than about"
+            f" {_FEW_CLUSTERS}, cluster-robust standard errors tend to be too small"
+        )
+    return tuple(notes)
+
+
+def leverage_notes(frame: pd.DataFrame, design: Design, blocks: Sequence[Block]) -> tuple[str, ...]:
+    """Name the cases on which a parameter of an outcome model rests alone."""
+    alone: dict[int, NDArray[np.bool_]] = {}
+    for block in blocks:
+        if block.solution is None:
+            continue
+        places = np.flatnonzero(block.rows)
+        for level, row in block.solution.levels.alone:
+            marked = alone.setdefault(level, np.zeros(len(frame), dtype=bool))
+            marked[places[row]] = True
+    return tuple(
+        f"the outcome model of {design.treatment}={design.levels[level]} rests on single cases"
+        f" (case {case_names(frame, marked)}): a covariate level has no other there"
+        for level, marked in alone.items()
+    )

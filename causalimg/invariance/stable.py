@@ -1,0 +1,354 @@
+"""Stable measurements: features that an environment (scanner, site, protocol) does not move."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from causalimg.effects.base import EffectEstimator, Parametrised
+from causalimg.effects.diagnostics import OverlapLimits
+from causalimg.effects.estimators import AIPW
+from causalimg.effects.multiplicity import (
+    check_choice,
+    fdr_adjust,
+    multiplier_draws,
+    step_down,
+)
+from causalimg.errors import InvalidInputError, UnknownNameError, nearest
+from causalimg.invariance.equivalence import equivalence_p, n_to_certify, n_to_detect
+from causalimg.parallel import spawn_seeds
+from causalimg.provenance import Provenance
+from causalimg.tables.invariant_set import EVIDENCE_COLUMNS, InvariantSet
+
+CONTROLS = ("bh", "maxt")
+_ASSUMPTIONS = (
+    "Stable means that every pairwise effect of the environment is smaller than the margin; a"
+    " difference that is merely not significant is not called stable.",
+    "The margin is in units of the feature's standard deviation within environments, taken as"
+    " known.",
+)
+
+
+class StableFeatures(Parametrised):
+    """Find the features whose adjusted environment effects are all smaller than a margin.
+
+    For every feature and every pair of environment levels, two one-sided tests (TOST) ask whether
+    the causal effect lies inside plus or minus the margin; the feature's p-value is the largest
+    of them, so one moved pair is enough to keep a feature out. Three verdicts:
+
+    - ``stable``: equivalence is shown after control over all features.
+    - ``shifted``: equivalence is not shown, and some pair's effect differs from zero after
+      control over all features and pairs.
+    - ``not_certifiable``: the data decide neither, or the effect is not estimable.
+
+    Parameters
+    ----------
+    environment : str
+        Column of levels that should not matter: scanner, protocol, site.
+    adjustment : sequence of str
+        Covariates, a back-door set for the environment's effect.
+    margin : float, default=0.2
+        Largest effect called stable, in within-environment standard deviations of the feature.
+    alpha : float, default=0.05
+    control : {"bh", "maxt"}
+        ``bh``: at most a share ``alpha`` of the certified features is wrong, on average.
+        ``maxt``: any wrong feature at all with probability at most ``alpha`` (step-down over the
+        joint distribution of the estimates, by multiplier bootstrap).
+    reference : str, optional
+        First level of the pairs; matters for the sign of the effects only.
+    cluster : str, optional
+        Column of clusters (patient), for standard errors.
+    trim : float, default=0.01
+    limits : OverlapLimits, optional
+        Both as in `AIPW`.
+    n_bootstrap : int, default=2000
+        Multiplier draws for ``maxt``.
+    random_state : int or None, default=0
+        Seed of the draws.
+
+    Attributes
+    ----------
+    invariant_set_ : InvariantSet
+    effects_ : EffectTable
+        Every pair of levels.
+    estimator_ : AIPW
+        The fitted effect estimator: ``overlap_``, ``propensity_``, ``influence``.
+
+    Notes
+    -----
+    Assumptions: those of `AIPW`. In the evidence, ``ci_low_sd`` and ``ci_high_sd`` are the
+    two-sided ``1 - alpha`` interval of the worst contrast, not adjusted for many features;
+    ``n_needed`` is the number of patients with which the feature would be decided, one way or
+    the other, with probability 0.8 if its estimate is the truth, at the level that the features
+    still open have to meet.
+
+    References
+    ----------
+    Schuirmann (1987). doi:10.1007/BF01068419
+    Romano, Wolf (2005). doi:10.1198/016214504000000539
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> scanner = np.where(rng.random(2000) < 0.5, "A", "B")
+    >>> table = pd.DataFrame({"scanner": scanner, "age": rng.normal(60, 9, 2000)})
+    >>> table["volume"] = rng.normal(size=2000)
+    >>> table["entropy"] = rng.normal(size=2000) + (scanner == "B")
+    >>> found = StableFeatures(environment="scanner", adjustment=["age"])
+    >>> found.fit(table, features=["volume", "entropy"]).invariant_set_.features
+    ('volume',)
+    """
+
+    def __init__(
+        self,
+        *,
+        environment: str,
+        adjustment: Sequence[str],
+        margin: float = 0.2,
+        alpha: float = 0.05,
+        control: str = "bh",
+        reference: str | None = None,
+        cluster: str | None = None,
+        trim: float = 0.01,
+        limits: OverlapLimits | None = None,
+        n_bootstrap: int = 2000,
+        random_state: int | None = 0,
+    ) -> None:
+        self.environment = environment
+        self.adjustment = adjustment
+        self.margin = margin
+        self.alpha = alpha
+        self.control = control
+        self.reference = reference
+        self.cluster = cluster
+        self.trim = trim
+        self.limits = limits
+        self.n_bootstrap = n_bootstrap
+        self.random_state = random_state
+
+    def fit(
+        self,
+        frame: pd.DataFrame,
+        *,
+        features: Sequence[str],
+        effects: EffectEstimator | None = None,
+    ) -> Self:
+        """Test every feature.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            One row per case. Not modified.
+        features : sequence of str
+        effects : fitted effect estimator, optional
+            Estimated on the same table, with ``environment`` as its treatment and at least these
+            features as outcomes; used instead of estimating again. Its own settings
+            (``adjustment``, ``cluster``, ``trim`` ...) then hold.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidInputError
+            For settings outside their range, or ``effects`` of another treatment or table.
+        NotEstimableError, UnknownNameError
+            As `AIPW.fit`.
+        """
+        self._check()
+        names = [features] if isinstance(features, str) else [str(name) for name in features]
+        if effects is None:
+            effects = AIPW(
+                treatment=self.environment,
+                adjustment=self.adjustment,
+                reference=self.reference,
+                alpha=self.alpha,
+                trim=self.trim,
+                cluster=self.cluster,
+                limits=self.limits,
+            ).fit(frame, names)
+        self._check_effects(effects, frame, names)
+        self.estimator_ = effects
+        self.effects_ = effects.effects(pairs=True)
+        rows = effects.contrast_frame(pairs=True)
+        rows = rows[rows["outcome"].isin(names)]
+        evidence = self._evidence(rows, names, effects)
+        stable = evidence.loc[evidence["verdict"] == "stable", "feature"]
+        self.invariant_set_ = InvariantSet(
+            features=tuple(stable),
+            meaning="stable_measurement",
+            environment=self.environment,
+            margin=float(self.margin),
+            evidence=evidence,
+            provenance=Provenance.of(
+                "invariance",
+                settings=self.settings(),
+                inputs={"effects": self.effects_.digest()},
+                assumptions=(*_ASSUMPTIONS, *effects.assumptions),
+                seed=self.random_state,
+            ),
+        )
+        return self
+
+    def transform(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return only the stable features of a table."""
+        return self.invariant_set_.transform(frame)
+
+    # ---- steps ---------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        if not self.margin > 0:
+            raise InvalidInputError(
+                f"margin must be above 0 (in standard deviations), got {self.margin!r}"
+            )
+        if not 0 < self.alpha < 0.5:
+            raise InvalidInputError(f"alpha must be between 0 and 0.5, got {self.alpha!r}")
+        check_choice(self.control, CONTROLS, "control")
+        if self.n_bootstrap < 100:
+            raise InvalidInputError(f"n_bootstrap must be at least 100, got {self.n_bootstrap!r}")
+
+    def _check_effects(
+        self, effects: EffectEstimator, frame: pd.DataFrame, names: list[str]
+    ) -> None:
+        if not hasattr(effects, "effects_"):
+            raise InvalidInputError("effects is not fitted; call its fit() first, or leave it out")
+        if effects.treatment != self.environment:
+            raise InvalidInputError(
+                f"effects were estimated for treatment {effects.treatment!r}, and the environment"
+                f" is {self.environment!r}"
+            )
+        if effects.n_samples_ != len(frame):
+            raise InvalidInputError(
+                f"effects were estimated on {effects.n_samples_} cases, and the table has"
+                f" {len(frame)}"
+            )
+        missing = [name for name in names if name not in set(effects.outcomes_)]
+        if missing:
+            raise UnknownNameError(
+                f"effects has no outcome {missing[0]!r}{nearest(missing[0], effects.outcomes_)}"
+                f" ({len(missing)} of {len(names)} features are missing there)"
+            )
+
+    def _evidence(
+        self, rows: pd.DataFrame, names: list[str], effects: EffectEstimator
+    ) -> pd.DataFrame:
+        pairs = effects.contrast_pairs(pairs=True)
+        shape = (len(names), len(pairs))
+        order = pd.Index(names).get_indexer(pd.Index(rows["outcome"])[:: len(pairs)])
+        back = np.argsort(order)
+
+        def table(values: pd.Series) -> NDArray[np.float64]:
+            return values.to_numpy(dtype=np.float64).reshape(shape)[back]
+
+        sd = table(rows["outcome_sd"])
+        effect, df, n = table(rows["effect_sd"]), table(rows["df"]), table(rows["n"])
+        se = table(rows["se"]) / sd
+        low, high = table(rows["ci_low"]) / sd, table(rows["ci_high"]) / sd
+        contrasts = rows["contrast"].to_numpy()[: len(pairs)]
+        p = equivalence_p(effect, se, df, self.margin)
+        known = np.isfinite(p).all(axis=1)
+        some = np.isfinite(p).any(axis=1)
+        # the pair that speaks most against equivalence; an open pair where none is estimable
+        worst = np.where(np.isfinite(p), p, -1.0).argmax(axis=1)
+        at = (np.arange(len(names)), worst)
+        p_worst = np.where(known, p[at], np.nan)
+        direction = np.where(effect[at] < 0, 1.0, -1.0)
+        q, level = self._controlled(p_worst, worst, direction, names, effects)
+        stable = known & (np.nan_to_num(q, nan=1.0) <= self.alpha)
+        moved = self._moved(table(rows["p"]), names, effects) & ~stable & some
+        certify = n_to_certify(effect, se, n, self.margin, level).max(axis=1)
+        detect = n_to_detect(effect, se, n, level).min(axis=1)
+        cases = n[at]
+        with np.errstate(invalid="ignore"):
+            needed = np.maximum(np.ceil(np.minimum(certify, detect)), cases + 1)
+        needed[stable | moved | ~known | ~np.isfinite(needed)] = np.nan
+        verdict = np.where(stable, "stable", np.where(moved, "shifted", "not_certifiable"))
+        evidence = pd.DataFrame(
+            {
+                "feature": names,
+                "verdict": verdict,
+                "contrast": contrasts[worst],
+                "effect_sd": effect[at],
+                "ci_low_sd": low[at],
+                "ci_high_sd": high[at],
+                "p_equivalence": p_worst,
+                "q_equivalence": q,
+                "n": cases,
+                "n_needed": needed,
+            }
+        )
+        return evidence[list(EVIDENCE_COLUMNS)]
+
+    def _controlled(
+        self,
+        p: NDArray[np.float64],
+        worst: NDArray[np.intp],
+        direction: NDArray[np.float64],
+        names: list[str],
+        effects: EffectEstimator,
+    ) -> tuple[NDArray[np.float64], float]:
+        """Adjust the features' p-values; also the level that the next feature has to meet."""
+        from scipy.special import ndtr, ndtri
+
+        tested = np.isfinite(p)
+        if not tested.any():
+            return np.full(len(p), np.nan), self.alpha
+        if self.control == "bh":
+            q = fdr_adjust(p, "bh")
+            rejected = int((q[tested] <= self.alpha).sum())
+            return q, self.alpha * min(rejected + 1, int(tested.sum())) / int(tested.sum())
+        influence = np.zeros((effects.n_samples_, len(names)))
+        for k, (a, b) in enumerate(effects.contrast_pairs(pairs=True)):
+            columns = np.flatnonzero((worst == k) & tested)
+            if len(columns):
+                part = effects.influence(effects.levels_[a], effects.levels_[b])
+                influence[:, columns] = part[[names[c] for c in columns]].to_numpy()
+        influence *= direction
+        draws = self._draws(influence, effects)
+        # the t statistics as normal scores, so that they compare with normal draws
+        score = np.where(tested, -ndtri(np.clip(np.where(tested, p, 0.5), 1e-300, 1.0)), np.nan)
+        q = step_down(score, draws)
+        left = tested & ~(np.nan_to_num(q, nan=1.0) <= self.alpha)
+        if not left.any():
+            return q, self.alpha
+        bound = np.quantile(draws[:, left].max(axis=1), 1 - self.alpha)
+        return q, float(ndtr(-bound))
+
+    def _moved(
+        self, p: NDArray[np.float64], names: list[str], effects: EffectEstimator
+    ) -> NDArray[np.bool_]:
+        """Mark features with an effect that is not zero, controlled over features and pairs."""
+        from scipy.special import ndtri
+
+        if self.control == "bh":
+            q = fdr_adjust(p.ravel(), "bh").reshape(p.shape)
+        else:
+            parts = [
+                effects.influence(effects.levels_[a], effects.levels_[b])[names].to_numpy()
+                for a, b in effects.contrast_pairs(pairs=True)
+            ]
+            influence = np.nan_to_num(np.stack(parts, axis=2)).reshape(len(parts[0]), -1)
+            draws = np.abs(self._draws(influence, effects))
+            flat = p.ravel()
+            done = np.isfinite(flat)
+            score = np.full(flat.shape, np.nan)
+            score[done] = -ndtri(np.clip(flat[done] / 2, 1e-300, 0.5))
+            q = step_down(score, draws).reshape(p.shape)
+        return np.asarray((np.nan_to_num(q, nan=1.0) <= self.alpha).any(axis=1))
+
+    def _draws(
+        self, influence: NDArray[np.float64], effects: EffectEstimator
+    ) -> NDArray[np.float64]:
+        return multiplier_draws(
+            lambda columns: influence[:, columns],
+            influence.shape[1],
+            len(influence),
+            n_draws=self.n_bootstrap,
+            seed=spawn_seeds(self.random_state, 1)[0],
+            cluster=effects.clusters_,
+        )

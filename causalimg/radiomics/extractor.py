@@ -1,0 +1,327 @@
+"""From a cohort of images and masks to a table of radiomics features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from causalimg.errors import CausalImgError, InvalidInputError
+from causalimg.imaging.read import ImageMask, read_image_mask
+from causalimg.parallel import Failure, ordered_map
+from causalimg.provenance import Provenance, digest, sha256_file
+from causalimg.radiomics.engine import Engine, make_engine
+from causalimg.radiomics.names import describe
+from causalimg.radiomics.settings import ExtractionSettings
+from causalimg.radiomics.store import CaseStore
+from causalimg.tables.cohort import Cohort
+from causalimg.tables.encode import is_categorical
+from causalimg.tables.features import Column, FeatureTable, failure_table
+
+_NOT_CONTEXT = ("case_id", "image", "mask", "label")
+
+
+class RadiomicsExtractor:
+    """Radiomics features of every case of a cohort, in parallel, each computed once.
+
+    Parameters
+    ----------
+    engine : str
+        ``"pyradiomics"``, or ``"auto"`` for the first engine that is installed.
+    image_types : sequence of str, or mapping of str to mapping
+        ``original``, ``wavelet``, ``log``, ``square``, ``squareroot``, ``logarithm``,
+        ``exponential``, ``gradient``; as a mapping with options, ``{"log": {"sigma": [1, 3]}}``
+        (sigma in mm). ``bin_width`` or ``bin_count`` among the options holds for that type only.
+    feature_classes : sequence of str, or mapping of str to sequence of str, optional
+        ``shape``, ``firstorder``, ``glcm``, ``gldm``, ``glrlm``, ``glszm``, ``ngtdm``; as a
+        mapping with the features wanted of each. None: all seven, 107 features of the image.
+    bin_width : float, optional
+        Width of a grey-level bin [intensity]; not used where ``bin_count`` is given.
+    bin_count : int, optional
+        Number of bins over the range inside the region.
+    resample : sequence of float, optional
+        Voxel spacing (z, y, x) [mm] to resample to, 0 to keep an axis. None: as scanned.
+    normalize : bool
+        Subtract the mean of the whole image, divide by its standard deviation, multiply by
+        ``normalize_scale``.
+    normalize_scale : float
+    margin : int, optional
+        Voxels kept around the region before filtering. None: as far as the filters reach (six
+        voxels; ten sigma for the Laplacian of Gaussian).
+    label : int, optional
+        Value of the region in the masks; the cohort's column ``label`` comes first. None: the
+        only value there is.
+    tolerance : float
+        Largest difference between the grids of image and mask, as a share of a voxel.
+    store : CaseStore or path, optional
+        Keeps each case's features on disk, so that a run that was stopped goes on where it was.
+
+    Raises
+    ------
+    UnknownNameError
+        Naming the nearest engine, image type, option, class or feature.
+    InvalidInputError
+        If a value is outside what it may be.
+    MissingDependencyError
+        If the engine is not installed.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: str = "auto",
+        image_types: Sequence[str] | Mapping[str, Mapping[str, Any]] = ("original",),
+        feature_classes: Sequence[str] | Mapping[str, Sequence[str] | None] | None = None,
+        bin_width: float | None = 25.0,
+        bin_count: int | None = None,
+        resample: Sequence[float] | None = None,
+        normalize: bool = False,
+        normalize_scale: float = 100.0,
+        margin: int | None = None,
+        label: int | None = None,
+        tolerance: float = 1e-4,
+        store: CaseStore | str | Path | None = None,
+    ) -> None:
+        settings = ExtractionSettings.of(
+            image_types=image_types,
+            feature_classes=feature_classes,
+            bin_width=bin_width,
+            bin_count=bin_count,
+            resample=resample,
+            normalize=normalize,
+            normalize_scale=normalize_scale,
+            margin=margin,
+        )
+        if label is not None and (int(label) != label or label < 1):
+            raise InvalidInputError(f"label={label}: a whole number above 0, or None")
+        if not tolerance >= 0:
+            raise InvalidInputError(f"tolerance={tolerance}: a share of a voxel, 0 or more")
+        self._settings = settings
+        self._engine = make_engine(engine, settings)
+        self._label = None if label is None else int(label)
+        self._tolerance = float(tolerance)
+        self._store = _opened(store)
+
+    def settings(self) -> dict[str, Any]:
+        """Return everything that the values depend on, but the images (canonical JSON types)."""
+        return {
+            "engine": self._engine.name,
+            "engine_version": self._engine.version(),
+            "label": self._label,
+            "tolerance": self._tolerance,
+            **self._settings.to_dict(),
+        }
+
+    def extract_arrays(self, scan: ImageMask) -> dict[str, float]:
+        """Return the features of one image in memory, by column name.
+
+        Raises
+        ------
+        InvalidInputError
+            If the engine cannot compute features of this region.
+        """
+        values = self._engine.compute(scan)
+        return {describe(name).name: value for name, value in values.items()}
+
+    def extract(
+        self,
+        cohort: Cohort,
+        *,
+        n_jobs: int = 1,
+        progress: Callable[[int, int], None] | None = None,
+        store: CaseStore | str | Path | None = None,
+    ) -> FeatureTable:
+        """Extract the features of every case.
+
+        A case that fails is not in the table's frame; it is a row of ``failures`` with the reason,
+        and the others go on.
+
+        Parameters
+        ----------
+        cohort : Cohort
+        n_jobs : int
+            Number of workers; the values do not depend on it.
+        progress : callable, optional
+            Called as ``progress(done, total)``.
+        store : CaseStore or path, optional
+            In place of the extractor's own.
+
+        Returns
+        -------
+        FeatureTable
+            ``case_id``, the cohort's columns with their roles, then the features in an order that
+            depends on the settings only.
+        """
+        task = _Task(
+            engine=self._engine,
+            made_by=f"{self._engine.name} {self._engine.version()}",
+            settings=self._settings.to_dict(),
+            tolerance=self._tolerance,
+            store=self._store if store is None else _opened(store),
+        )
+        cases = self._cases(cohort)
+        outcomes = ordered_map(
+            task, cases, n_jobs=n_jobs, labels=[case.case_id for case in cases], progress=progress
+        )
+        return self._table(cohort, outcomes)
+
+    def _cases(self, cohort: Cohort) -> list[_Case]:
+        labels: list[Any] = [None] * len(cohort.frame)
+        if "label" in cohort.frame.columns:
+            labels = [None if pd.isna(v) else int(v) for v in cohort.frame["label"]]
+        return [
+            _Case(
+                str(case_id),
+                cohort.folder / str(image),
+                cohort.folder / str(mask),
+                self._label if label is None else label,
+            )
+            for case_id, image, mask, label in zip(
+                cohort.frame["case_id"],
+                cohort.frame["image"],
+                cohort.frame["mask"],
+                labels,
+                strict=True,
+            )
+        ]
+
+    def _table(self, cohort: Cohort, outcomes: Sequence[_Outcome | Failure]) -> FeatureTable:
+        done: list[_Outcome] = []
+        failures: list[dict[str, str]] = []
+        for outcome in outcomes:
+            if isinstance(outcome, Failure):
+                failures.append(_row(outcome.item, "extract", outcome.error, outcome.reason))
+            elif outcome.failure is not None:
+                failures.append(outcome.failure)
+            else:
+                done.append(outcome)
+        names = list(dict.fromkeys(name for outcome in done for name in outcome.features))
+        known = [describe(name) for name in names]
+        values = pd.DataFrame(
+            {
+                feature.name: [outcome.features.get(name, float("nan")) for outcome in done]
+                for name, feature in zip(names, known, strict=True)
+            },
+            dtype="float64",
+        )
+        left = [name for name in cohort.frame.columns if name not in _NOT_CONTEXT]
+        both = sorted(set(left) & set(values.columns))
+        if both:
+            raise InvalidInputError(
+                f"the cohort already has columns named like features: {', '.join(both[:5])}; "
+                "rename them in the cohort file"
+            )
+        good = {outcome.case_id for outcome in done}
+        frame = cohort.frame.loc[cohort.frame["case_id"].isin(good), ["case_id", *left]]
+        frame = pd.concat([frame.reset_index(drop=True), values], axis=1)
+        columns = [Column("case_id", "id", "string")]
+        columns += [
+            Column(name, cohort.roles.get(name, "other"), _type(cohort.frame[name]))
+            for name in left
+        ]
+        columns += [
+            Column(
+                feature.name,
+                "feature",
+                unit=feature.unit,
+                family=feature.family,
+                ibsi=feature.ibsi,
+                original_name=feature.original_name,
+                image_type=feature.image_type,
+            )
+            for feature in known
+        ]
+        provenance = Provenance.of(
+            "extract",
+            settings=self.settings(),
+            inputs={
+                "cohort": cohort.digest(),
+                "images": digest([[o.case_id, o.image, o.mask] for o in done]),
+            },
+        )
+        return FeatureTable(frame, tuple(columns), failure_table(failures), provenance)
+
+
+@dataclass(frozen=True)
+class _Case:
+    case_id: str
+    image: Path
+    mask: Path
+    label: int | None
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """Features by PyRadiomics' names and the hashes of the files, or the row of a failure."""
+
+    case_id: str
+    features: dict[str, float]
+    image: str = ""
+    mask: str = ""
+    failure: dict[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Read, look up or compute, and keep one case. Picklable, so workers can run it."""
+
+    engine: Engine
+    made_by: str
+    settings: dict[str, Any]
+    tolerance: float
+    store: CaseStore | None
+
+    def __call__(self, case: _Case) -> _Outcome:
+        stage = "read"
+        try:
+            image, mask = _hash(case.image), _hash(case.mask)
+            key = CaseStore.key(
+                image=image,
+                mask=mask,
+                label=case.label,
+                settings={"tolerance": self.tolerance, **self.settings},
+                engine=self.made_by,
+            )
+            known = None if self.store is None else self.store.get(key)
+            if known is not None:
+                return _Outcome(case.case_id, known, image, mask)
+            scan = read_image_mask(
+                case.image,
+                case.mask,
+                case_id=case.case_id,
+                label=case.label,
+                tolerance=self.tolerance,
+            )
+            stage = "extract"
+            features = self.engine.compute(scan)
+        except CausalImgError as error:
+            row = _row(case.case_id, stage, type(error).__name__, str(error))
+            return _Outcome(case.case_id, {}, failure=row)
+        if self.store is not None:
+            self.store.put(key, features)
+        return _Outcome(case.case_id, features, image, mask)
+
+
+def _opened(store: CaseStore | str | Path | None) -> CaseStore | None:
+    return store if store is None or isinstance(store, CaseStore) else CaseStore(Path(store))
+
+
+def _hash(path: Path) -> str:
+    """Hash the bytes of a file; one that is missing is left for the reader to name."""
+    return sha256_file(path) if path.is_file() else ""
+
+
+def _row(case_id: str, stage: str, error: str, reason: str) -> dict[str, str]:
+    return {"case_id": case_id, "stage": stage, "error": error, "reason": reason}
+
+
+def _type(series: pd.Series) -> str:
+    """Return the type of a column in the words of the column dictionary."""
+    if pd.api.types.is_bool_dtype(series.dtype):
+        return "boolean"
+    if is_categorical(series):
+        return "string"
+    return "integer" if pd.api.types.is_integer_dtype(series.dtype) else "number"
