@@ -72,7 +72,7 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Print a line; markup in it is rich's, so escape what comes from data."""
-        self.out.print(text)
+        self.out.print(text, soft_wrap=True)
 
     def table(self, frame: pd.DataFrame, *, title: str = "", n: int | None = None) -> None:
         """Print a table; numbers with three significant digits, text as it is."""

@@ -184,7 +184,7 @@ class _Run:
 
     def _redundancy(self, table: FeatureTable) -> pd.DataFrame:
         section = self.study.config.redundancy
-        limit = None if self.study.config.discover is None else self._max_features()
+        limit = self._max_features(len(table.frame))
 
         def screen(threshold: float) -> RedundancyFilter:
             filter_ = RedundancyFilter(
@@ -218,13 +218,15 @@ class _Run:
         if used < section.threshold:
             self.notes.append(
                 f"features that correlate above {used} (asked: {section.threshold}) stand for one"
-                f" another in the graph, so that it has at most {limit} features (max_features)"
+                f" another in the graph, so that it has at most {limit} features (the smaller of"
+                " max_features and a fifth of the cases)"
             )
         return found
 
-    def _max_features(self) -> int:
+    def _max_features(self, n_cases: int) -> int | None:
+        """Return how many features the graph may have: five cases for each, at least."""
         section = self.study.config.discover
-        return 30 if section is None else section.max_features
+        return None if section is None else max(2, min(section.max_features, n_cases // 5))
 
     def _discover(self, table: FeatureTable, redundancy: pd.DataFrame) -> CausalGraph:
         config = self.study.config

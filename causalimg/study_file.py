@@ -17,10 +17,11 @@ from causalimg.tables.encode import is_categorical, levels
 from causalimg.tables.features import FeatureTable
 
 _ACQUISITION = ("scanner", "manufacturer", "model", "protocol", "kernel", "site", "centre",
-                "center", "hospital", "field", "sequence", "vendor", "batch")  # fmt: skip
+                "center", "hospital", "field", "sequence", "vendor", "batch", "spacing",
+                "thickness")  # fmt: skip
 _OUTCOME = ("malign", "outcome", "diagnos", "disease", "metasta", "death", "event", "response",
             "recurrence", "grade", "survival", "target")  # fmt: skip
-_FIRST = ("scanner", "manufacturer", "vendor", "model", "protocol", "kernel", "site")
+_FIRST = ("manufacturer", "vendor", "scanner", "protocol", "kernel", "model", "site")
 
 
 def guess_roles(cohort: Cohort) -> dict[str, str]:
@@ -68,9 +69,12 @@ def draft(cohort_file: str | Path, folder: str | Path) -> str:
         for role in ("context", "covariate", "outcome")
     }
     context = by_role["context"]
-    ranked = [name for part in _FIRST for name in context if part in name.lower()]
+    ranked = [name for name in context if name.lower() in _FIRST]
+    ranked += [name for part in _FIRST for name in context if part in name.lower()]
     treatment = (ranked or context or [""])[0]
     others = [name for name in (*by_role["covariate"], *context) if name != treatment]
+    fixing = [name for name in others if treatment and _determines(cohort, name, treatment)]
+    adjustment = [name for name in others if name not in fixing]
     before = [name for name in others if name in by_role["covariate"] or "site" in name.lower()]
     tiers = [before, [name for name in context if name not in before], ["@features"]]
     tiers.append(by_role["outcome"])
@@ -81,7 +85,7 @@ def draft(cohort_file: str | Path, folder: str | Path) -> str:
         "# The roles below were guessed from the columns' names.",
         "",
         "[study]",
-        f"name = {_toml(Path(cohort_file).stem)}",
+        f"name = {_toml(_title(Path(cohort_file)))}",
         "random_state = 0",
         "n_jobs = -1               # every core",
         "",
@@ -113,7 +117,12 @@ def draft(cohort_file: str | Path, folder: str | Path) -> str:
             f"treatment = {_toml(treatment)}",
             "# adjust for what influences both the treatment and the image, and for nothing that",
             "# the treatment changes",
-            f"adjustment = {_toml(others)}",
+            f"adjustment = {_toml(adjustment)}",
+            *[
+                f"# not {name}: its value decides which {treatment} a case has, so the two"
+                " cannot be told apart"
+                for name in fixing
+            ],
             "",
             "[invariant]",
             "margin = 0.5              # largest harmless effect, in SD between patients",
@@ -138,6 +147,14 @@ def draft(cohort_file: str | Path, folder: str | Path) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _determines(cohort: Cohort, name: str, treatment: str) -> bool:
+    """Tell whether a categorical column decides the treatment's level in every case."""
+    if not is_categorical(cohort.frame[name]):
+        return False
+    pairs = cohort.frame[[name, treatment]].dropna().astype(str)
+    return bool((pairs.groupby(name)[treatment].nunique() <= 1).all())
+
+
 def _describe(cohort: Cohort, roles: dict[str, str]) -> list[str]:
     lines = []
     for name in cohort.frame.columns:
@@ -155,6 +172,10 @@ def _describe(cohort: Cohort, roles: dict[str, str]) -> list[str]:
         used = "" if name in roles else "   [no role: not used]"
         lines.append(f"#   {name}: {said}{lost}{used}".replace("\n", " "))
     return lines
+
+
+def _title(path: Path) -> str:
+    return path.resolve().parent.name if path.stem == "cohort" else path.stem
 
 
 def _toml(value: object) -> str:

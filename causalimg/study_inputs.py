@@ -18,6 +18,8 @@ from causalimg.tables.cohort import Cohort
 def read_cohort(config: StudyConfig, folder: Path) -> Cohort:
     """Read the cohort file, with the roles and the groups that the study declares.
 
+    A study that declares roles decides them all; else a cohort we wrote brings its own.
+
     Raises
     ------
     InvalidInputError
@@ -38,6 +40,8 @@ def read_cohort(config: StudyConfig, folder: Path) -> Cohort:
                 )
             roles[name] = role
     cohort = Cohort.read(folder / section.file, roles=roles)
+    if roles:
+        cohort = Cohort(cohort.frame, roles, cohort.folder, cohort.provenance)
     for column, groups in section.groups.items():
         cohort = cohort.grouped(column, {new: list(old) for new, old in groups.items()})
     return cohort

@@ -57,7 +57,8 @@ def test_stages_one_by_one(folder: Path, features: Path, tmp_path: Path) -> None
     document = json.loads(done.stdout)
     assert document["features"] == list(InvariantSet.load(tmp_path / "set.json").features)
     done = call("discover", features, "--threshold", 0.6, "--bootstrap", 3,
-                "--tier", "age,sex,site", "--tier", "scanner,protocol", "--tier", "@features", "--tier", "malignant",
+                "--tier", "age,sex,site", "--tier", "scanner,protocol",
+                "--tier", "@features", "--tier", "malignant",
                 "-o", tmp_path / "graph.json", "-j", 1)  # fmt: skip
     assert done.exit_code == 0, done.output
     graph = CausalGraph.load(tmp_path / "graph.json")

@@ -21,7 +21,8 @@ from causalimg.errors import (
     SchemaError,
     UnknownNameError,
 )
-from causalimg.imaging.read import ImageMask, read_image_mask
+from causalimg.imaging.read import read_image_mask
+from causalimg.imaging.volume import ImageMask
 from causalimg.radiomics import RadiomicsExtractor
 from causalimg.schemas import read_document, validate
 from causalimg.tables.cohort import Cohort

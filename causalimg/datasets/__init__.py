@@ -1,8 +1,10 @@
 """Simulated cohorts: scans whose causal graph, effects and counterfactuals are known."""
 
 from causalimg.datasets.phantom import PhantomWorld, counterfactual, phantom_cohort
-from causalimg.datasets.truth import PhantomTruth, phantom_truth
-from causalimg.imaging.phantom import PhantomModel, simulate_patients, true_graph
+from causalimg.datasets.potential import phantom_truth
+from causalimg.datasets.truth import PhantomTruth
+from causalimg.imaging.phantom import simulate_patients, true_graph
+from causalimg.imaging.phantom_model import PhantomModel
 
 __all__ = [
     "PhantomModel",

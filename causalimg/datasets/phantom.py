@@ -14,9 +14,10 @@ import pandas as pd
 
 from causalimg.atomic import write_text
 from causalimg.errors import FileReadError, InvalidInputError, UnknownNameError, nearest
-from causalimg.imaging.phantom import OBSERVED, PhantomModel, simulate_patients
+from causalimg.imaging.phantom import OBSERVED, simulate_patients
+from causalimg.imaging.phantom_model import PhantomModel
 from causalimg.imaging.phantom_render import Patient, render
-from causalimg.imaging.read import ImageMask
+from causalimg.imaging.volume import ImageMask
 from causalimg.imaging.write import write_volume
 from causalimg.parallel import ordered_map
 from causalimg.provenance import Provenance, digest, plain

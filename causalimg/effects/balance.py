@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from causalimg.effects.design import treatment_codes
+from causalimg.effects.columns import treatment_codes
 from causalimg.errors import check_columns
 from causalimg.tables.encode import encode, is_categorical, levels
 

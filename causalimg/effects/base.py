@@ -11,7 +11,8 @@ import pandas as pd
 
 from causalimg.effects.balance import balance_columns, balance_rows
 from causalimg.effects.blocks import Block, contrast_arrays, fit_block
-from causalimg.effects.design import build_design, cluster_codes
+from causalimg.effects.columns import cluster_codes
+from causalimg.effects.design import build_design
 from causalimg.effects.diagnostics import OverlapLimits
 from causalimg.effects.multiplicity import FDR_METHODS, check_choice, fdr_adjust
 from causalimg.effects.notes import fit_notes, leverage_notes
@@ -114,7 +115,11 @@ class EffectEstimator(Parametrised):
             reference=self.reference,
         )
         adjustment = [str(name) for name in self._adjustment()]
-        cluster = None if self.cluster is None else cluster_codes(frame, self.cluster, design)
+        cluster = None
+        if self.cluster is not None:
+            cluster = cluster_codes(
+                frame, self.cluster, self.treatment, design.codes, design.levels
+            )
         roles = dict.fromkeys(adjustment, "a covariate")
         if self.cluster is not None:
             roles[self.cluster] = "the cluster"

@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from causalimg.errors import InvalidInputError, NotEstimableError, check_columns, nearest
-from causalimg.tables.encode import encode, is_categorical
-
-_MAX_LEVELS = 30
+from causalimg.effects.columns import refuse_missing, treatment_codes
+from causalimg.errors import InvalidInputError, NotEstimableError, check_columns
+from causalimg.tables.encode import encode
 
 
 @dataclass(frozen=True)
@@ -48,67 +47,6 @@ class Design:
     def counts(self) -> NDArray[np.intp]:
         """Number of cases per treatment level, shape (n_levels,)."""
         return np.bincount(self.codes, minlength=len(self.levels))
-
-
-def case_names(frame: pd.DataFrame, rows: NDArray[np.bool_]) -> str:
-    """Name the first few marked rows, by ``case_id`` where the table has it."""
-    labels = frame["case_id"] if "case_id" in frame.columns else frame.index.to_series()
-    marked = [str(item) for item in labels.to_numpy()[rows]]
-    return ", ".join(marked[:3]) + (", ..." if len(marked) > 3 else "")
-
-
-def treatment_codes(
-    frame: pd.DataFrame, treatment: str, reference: str | None
-) -> tuple[NDArray[np.intp], tuple[str, ...]]:
-    """Turn the treatment column into level codes, the reference first.
-
-    Text, booleans and numbers alike are labels: 0, 1, 2 are three scanners, not an amount.
-
-    Returns
-    -------
-    codes : ndarray of int, shape (n_samples,)
-    levels : tuple of str
-        Sorted (numbers by size); the reference is moved to the front.
-
-    Raises
-    ------
-    InvalidInputError
-        For missing values, too many levels, or a reference that is not a level.
-    NotEstimableError
-        If there is one level only.
-    """
-    check_columns(frame, [treatment], "treatment")
-    series = frame[treatment]
-    _refuse_missing(frame, [treatment], "treatment")
-    values = list(series.unique())
-    numeric = not is_categorical(series)
-    if numeric and len(values) > _MAX_LEVELS:
-        raise InvalidInputError(
-            f"treatment {treatment!r} has {len(values)} different numbers; effects are estimated"
-            f" between levels (at most {_MAX_LEVELS}). Cut it into ranges, e.g. with pandas.cut."
-        )
-    # whole numbers lose their ".0", so that 1 and 1.0 are the same level
-    label = {
-        value: str(int(value)) if numeric and float(value).is_integer() else str(value)
-        for value in values
-    }
-    levels = [label[value] for value in (sorted(values) if numeric else sorted(values, key=str))]
-    levels = list(dict.fromkeys(levels))
-    if len(levels) < 2:
-        raise NotEstimableError(
-            f"treatment {treatment!r} has one level only ({levels[0] if levels else 'no cases'});"
-            " an effect needs at least two"
-        )
-    if reference is not None:
-        if str(reference) not in levels:
-            raise InvalidInputError(
-                f"reference {reference!r} is not a level of treatment {treatment!r}"
-                f"{nearest(str(reference), levels)} (levels: {', '.join(levels)})"
-            )
-        levels.remove(str(reference))
-        levels.insert(0, str(reference))
-    place = {value: levels.index(label[value]) for value in values}
-    return series.map(place).to_numpy(dtype=np.intp), tuple(levels)
 
 
 def build_design(
@@ -159,7 +97,7 @@ def build_design(
             else f"the treatment {treatment!r} is in its own adjustment set; take it out"
         )
     codes, levels = treatment_codes(frame, treatment, reference)
-    _refuse_missing(frame, chosen, "covariate")
+    refuse_missing(frame, chosen, "covariate")
     encoded = encode(frame, chosen)
     source = [column for column in chosen for _ in encoded.blocks[column]]
     notes: list[str] = [
@@ -224,33 +162,6 @@ def check_rank(design: Design) -> None:
             )
 
 
-def cluster_codes(frame: pd.DataFrame, cluster: str, design: Design) -> NDArray[np.intp]:
-    """Return the cluster of each case as 0 to n_clusters - 1.
-
-    Raises
-    ------
-    InvalidInputError
-        For missing values.
-    NotEstimableError
-        If a treatment level has one cluster only.
-    """
-    check_columns(frame, [cluster], "cluster")
-    missing = frame[cluster].isna().to_numpy()
-    if missing.any():
-        raise InvalidInputError(
-            f"cluster {cluster!r} has {int(missing.sum())} missing values (case"
-            f" {case_names(frame, missing)})"
-        )
-    codes = pd.factorize(frame[cluster])[0].astype(np.intp)
-    for k, level in enumerate(design.levels):
-        if len(np.unique(codes[design.codes == k])) < 2:
-            raise NotEstimableError(
-                f"all cases with {design.treatment}={level} are in one cluster of {cluster!r}:"
-                " the level cannot be told from the cluster"
-            )
-    return codes
-
-
 def subset(design: Design, rows: NDArray[np.bool_]) -> Design:
     """Return the design of some of the cases, with columns that became constant left out."""
     matrix = design.matrix[rows, 1:]
@@ -299,20 +210,3 @@ def independent_columns(scaled: NDArray[np.float64], tolerance: float = 1e-8) ->
             free[k] = True
             basis = np.column_stack([basis, rest / left])
     return free
-
-
-def _refuse_missing(frame: pd.DataFrame, columns: Sequence[str], role: str) -> None:
-    for column in columns:
-        series = frame[column]
-        bad = series.isna().to_numpy()
-        what = "missing"
-        if not bad.any() and not is_categorical(series):
-            bad = ~np.isfinite(series.to_numpy(dtype=np.float64))
-            what = "infinite"
-        if bad.any():
-            raise InvalidInputError(
-                f"{role} {column!r} has {int(bad.sum())} {what} value"
-                f"{'s' if bad.sum() > 1 else ''} in {len(frame)} cases (case"
-                f" {case_names(frame, bad)}). Cases are not dropped silently: fill the values in,"
-                " or leave these cases out of the table."
-            )

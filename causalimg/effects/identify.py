@@ -17,6 +17,7 @@ from causalimg.effects.paths import (
     descendants,
     minimal_separators,
     open_path,
+    possible_descendants,
     working_graph,
 )
 from causalimg.errors import IdentificationError, InvalidInputError
@@ -239,7 +240,7 @@ def is_backdoor_set(
         return Verdict(False, f"the {which} itself is in the adjustment set")
     on_path = causal_nodes(work, t, y)
     below = descendants(work, np.array([t]))
-    possible = _possible_descendants(graph, on_path, len(work.nodes))
+    possible = possible_descendants(graph, on_path, len(work.nodes))
     for k in chosen:
         name = work.nodes[k]
         if on_path[k]:
@@ -271,27 +272,11 @@ def _allowed(
         measured = [graph.index(name) for name in observed]
         allowed &= np.isin(np.arange(len(allowed)), measured)
     on_path = causal_nodes(work, t, y)
-    allowed &= ~_possible_descendants(graph, on_path, len(allowed))
+    allowed &= ~possible_descendants(graph, on_path, len(allowed))
     if not work.extended:
         allowed &= ~descendants(work, np.array([t]))
     allowed[[t, y]] = False
     return allowed
-
-
-def _possible_descendants(
-    graph: CausalGraph, start: NDArray[np.bool_], size: int
-) -> NDArray[np.bool_]:
-    """Nodes that some graph of the class puts at or below the nodes on causal paths."""
-    step = graph.directed() | graph.undirected()
-    reached = start[: len(step)].copy()
-    while True:
-        grown = reached | step[reached].any(axis=0)
-        if (grown == reached).all():
-            break
-        reached = grown
-    out = np.zeros(size, dtype=bool)
-    out[: len(step)] = reached
-    return out
 
 
 def _without_first_edges(work: WorkingGraph, t: int, on_path: NDArray[np.bool_]) -> WorkingGraph:

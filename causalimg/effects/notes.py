@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from causalimg.effects.blocks import Block
-from causalimg.effects.design import Design, case_names
+from causalimg.effects.columns import case_names
+from causalimg.effects.design import Design
 from causalimg.effects.outcomes import Outcomes
 from causalimg.effects.treatment_model import TreatmentModel, Weighting
 

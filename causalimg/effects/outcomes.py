@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from causalimg.effects.design import case_names
+from causalimg.effects.columns import case_names
 from causalimg.errors import InvalidInputError, check_columns
 
 

@@ -140,6 +140,22 @@ def causal_nodes(work: WorkingGraph, t: int, y: int) -> NDArray[np.bool_]:
     return on_path
 
 
+def possible_descendants(
+    graph: CausalGraph, start: NDArray[np.bool_], size: int
+) -> NDArray[np.bool_]:
+    """Nodes that some graph of the class puts at or below the nodes on causal paths."""
+    step = graph.directed() | graph.undirected()
+    reached = start[: len(step)].copy()
+    while True:
+        grown = reached | step[reached].any(axis=0)
+        if (grown == reached).all():
+            break
+        reached = grown
+    out = np.zeros(size, dtype=bool)
+    out[: len(step)] = reached
+    return out
+
+
 def open_path(work: WorkingGraph, a: int, b: int, given: NDArray[np.intp]) -> list[int] | None:
     """Return a shortest path from a to b that is open given a set of nodes; None if separated."""
     directed = work.directed

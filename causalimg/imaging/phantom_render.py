@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from causalimg.imaging.phantom import PhantomModel, Protocol, Scanner
-from causalimg.imaging.read import ImageMask
+from causalimg.imaging.phantom_model import PhantomModel, Protocol, Scanner
+from causalimg.imaging.volume import ImageMask
 
 _STEP = 0.5
 _FWHM = 2.0 * np.sqrt(2.0 * np.log(2.0))

@@ -12,19 +12,14 @@ from numpy.typing import NDArray
 from causalimg.effects.base import EffectEstimator, Parametrised
 from causalimg.effects.diagnostics import OverlapLimits
 from causalimg.effects.estimators import AIPW
-from causalimg.effects.multiplicity import (
-    check_choice,
-    fdr_adjust,
-    multiplier_draws,
-    step_down,
-)
+from causalimg.effects.multiplicity import check_choice
 from causalimg.errors import InvalidInputError, UnknownNameError, nearest
+from causalimg.invariance.control import CONTROLS, Control
 from causalimg.invariance.equivalence import equivalence_p, n_to_certify, n_to_detect
 from causalimg.parallel import spawn_seeds
 from causalimg.provenance import Provenance
 from causalimg.tables.invariant_set import EVIDENCE_COLUMNS, InvariantSet
 
-CONTROLS = ("bh", "maxt")
 _ASSUMPTIONS = (
     "Stable means that every pairwise effect of the environment is smaller than the margin; a"
     " difference that is merely not significant is not called stable.",
@@ -258,9 +253,12 @@ class StableFeatures(Parametrised):
         at = (np.arange(len(names)), worst)
         p_worst = np.where(known, p[at], np.nan)
         direction = np.where(effect[at] < 0, 1.0, -1.0)
-        q, level = self._controlled(p_worst, worst, direction, names, effects)
+        control = Control(
+            self.control, self.alpha, self.n_bootstrap, spawn_seeds(self.random_state, 1)[0]
+        )
+        q, level = control.certify(p_worst, worst, direction, names, effects)
         stable = known & (np.nan_to_num(q, nan=1.0) <= self.alpha)
-        moved = self._moved(table(rows["p"]), names, effects) & ~stable & some
+        moved = control.moved(table(rows["p"]), names, effects) & ~stable & some
         certify = n_to_certify(effect, se, n, self.margin, level).max(axis=1)
         detect = n_to_detect(effect, se, n, level).min(axis=1)
         cases = n[at]
@@ -283,72 +281,3 @@ class StableFeatures(Parametrised):
             }
         )
         return evidence[list(EVIDENCE_COLUMNS)]
-
-    def _controlled(
-        self,
-        p: NDArray[np.float64],
-        worst: NDArray[np.intp],
-        direction: NDArray[np.float64],
-        names: list[str],
-        effects: EffectEstimator,
-    ) -> tuple[NDArray[np.float64], float]:
-        """Adjust the features' p-values; also the level that the next feature has to meet."""
-        from scipy.special import ndtr, ndtri
-
-        tested = np.isfinite(p)
-        if not tested.any():
-            return np.full(len(p), np.nan), self.alpha
-        if self.control == "bh":
-            q = fdr_adjust(p, "bh")
-            rejected = int((q[tested] <= self.alpha).sum())
-            return q, self.alpha * min(rejected + 1, int(tested.sum())) / int(tested.sum())
-        influence = np.zeros((effects.n_samples_, len(names)))
-        for k, (a, b) in enumerate(effects.contrast_pairs(pairs=True)):
-            columns = np.flatnonzero((worst == k) & tested)
-            if len(columns):
-                part = effects.influence(effects.levels_[a], effects.levels_[b])
-                influence[:, columns] = part[[names[c] for c in columns]].to_numpy()
-        influence *= direction
-        draws = self._draws(influence, effects)
-        # the t statistics as normal scores, so that they compare with normal draws
-        score = np.where(tested, -ndtri(np.clip(np.where(tested, p, 0.5), 1e-300, 1.0)), np.nan)
-        q = step_down(score, draws)
-        left = tested & ~(np.nan_to_num(q, nan=1.0) <= self.alpha)
-        if not left.any():
-            return q, self.alpha
-        bound = np.quantile(draws[:, left].max(axis=1), 1 - self.alpha)
-        return q, float(ndtr(-bound))
-
-    def _moved(
-        self, p: NDArray[np.float64], names: list[str], effects: EffectEstimator
-    ) -> NDArray[np.bool_]:
-        """Mark features with an effect that is not zero, controlled over features and pairs."""
-        from scipy.special import ndtri
-
-        if self.control == "bh":
-            q = fdr_adjust(p.ravel(), "bh").reshape(p.shape)
-        else:
-            parts = [
-                effects.influence(effects.levels_[a], effects.levels_[b])[names].to_numpy()
-                for a, b in effects.contrast_pairs(pairs=True)
-            ]
-            influence = np.nan_to_num(np.stack(parts, axis=2)).reshape(len(parts[0]), -1)
-            draws = np.abs(self._draws(influence, effects))
-            flat = p.ravel()
-            done = np.isfinite(flat)
-            score = np.full(flat.shape, np.nan)
-            score[done] = -ndtri(np.clip(flat[done] / 2, 1e-300, 0.5))
-            q = step_down(score, draws).reshape(p.shape)
-        return np.asarray((np.nan_to_num(q, nan=1.0) <= self.alpha).any(axis=1))
-
-    def _draws(
-        self, influence: NDArray[np.float64], effects: EffectEstimator
-    ) -> NDArray[np.float64]:
-        return multiplier_draws(
-            lambda columns: influence[:, columns],
-            influence.shape[1],
-            len(influence),
-            n_draws=self.n_bootstrap,
-            seed=spawn_seeds(self.random_state, 1)[0],
-            cluster=effects.clusters_,
-        )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from causalimg.errors import MissingDependencyError
-from causalimg.imaging.read import ImageMask
+from causalimg.imaging.volume import ImageMask
 from causalimg.radiomics.pyradiomics_engine import PyRadiomicsEngine
 from causalimg.radiomics.settings import ExtractionSettings
 from causalimg.registry import load

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from causalimg.errors import CausalImgError, InvalidInputError
-from causalimg.imaging.read import ImageMask, read_image_mask
+from causalimg.errors import InvalidInputError
+from causalimg.imaging.volume import ImageMask
 from causalimg.parallel import Failure, ordered_map
-from causalimg.provenance import Provenance, digest, sha256_file
-from causalimg.radiomics.engine import Engine, make_engine
+from causalimg.provenance import Provenance, digest
+from causalimg.radiomics.case import Case, CaseOutcome, CaseTask, failure_row
+from causalimg.radiomics.engine import make_engine
 from causalimg.radiomics.names import describe
 from causalimg.radiomics.settings import ExtractionSettings
 from causalimg.radiomics.store import CaseStore
@@ -155,7 +155,7 @@ class RadiomicsExtractor:
             ``case_id``, the cohort's columns with their roles, then the features in an order that
             depends on the settings only.
         """
-        task = _Task(
+        task = CaseTask(
             engine=self._engine,
             made_by=f"{self._engine.name} {self._engine.version()}",
             settings=self._settings.to_dict(),
@@ -168,12 +168,12 @@ class RadiomicsExtractor:
         )
         return self._table(cohort, outcomes)
 
-    def _cases(self, cohort: Cohort) -> list[_Case]:
+    def _cases(self, cohort: Cohort) -> list[Case]:
         labels: list[Any] = [None] * len(cohort.frame)
         if "label" in cohort.frame.columns:
             labels = [None if pd.isna(v) else int(v) for v in cohort.frame["label"]]
         return [
-            _Case(
+            Case(
                 str(case_id),
                 cohort.folder / str(image),
                 cohort.folder / str(mask),
@@ -188,12 +188,12 @@ class RadiomicsExtractor:
             )
         ]
 
-    def _table(self, cohort: Cohort, outcomes: Sequence[_Outcome | Failure]) -> FeatureTable:
-        done: list[_Outcome] = []
+    def _table(self, cohort: Cohort, outcomes: Sequence[CaseOutcome | Failure]) -> FeatureTable:
+        done: list[CaseOutcome] = []
         failures: list[dict[str, str]] = []
         for outcome in outcomes:
             if isinstance(outcome, Failure):
-                failures.append(_row(outcome.item, "extract", outcome.error, outcome.reason))
+                failures.append(failure_row(outcome.item, "extract", outcome.error, outcome.reason))
             elif outcome.failure is not None:
                 failures.append(outcome.failure)
             else:
@@ -245,77 +245,8 @@ class RadiomicsExtractor:
         return FeatureTable(frame, tuple(columns), failure_table(failures), provenance)
 
 
-@dataclass(frozen=True)
-class _Case:
-    case_id: str
-    image: Path
-    mask: Path
-    label: int | None
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """Features by PyRadiomics' names and the hashes of the files, or the row of a failure."""
-
-    case_id: str
-    features: dict[str, float]
-    image: str = ""
-    mask: str = ""
-    failure: dict[str, str] | None = None
-
-
-@dataclass(frozen=True)
-class _Task:
-    """Read, look up or compute, and keep one case. Picklable, so workers can run it."""
-
-    engine: Engine
-    made_by: str
-    settings: dict[str, Any]
-    tolerance: float
-    store: CaseStore | None
-
-    def __call__(self, case: _Case) -> _Outcome:
-        stage = "read"
-        try:
-            image, mask = _hash(case.image), _hash(case.mask)
-            key = CaseStore.key(
-                image=image,
-                mask=mask,
-                label=case.label,
-                settings={"tolerance": self.tolerance, **self.settings},
-                engine=self.made_by,
-            )
-            known = None if self.store is None else self.store.get(key)
-            if known is not None:
-                return _Outcome(case.case_id, known, image, mask)
-            scan = read_image_mask(
-                case.image,
-                case.mask,
-                case_id=case.case_id,
-                label=case.label,
-                tolerance=self.tolerance,
-            )
-            stage = "extract"
-            features = self.engine.compute(scan)
-        except CausalImgError as error:
-            row = _row(case.case_id, stage, type(error).__name__, str(error))
-            return _Outcome(case.case_id, {}, failure=row)
-        if self.store is not None:
-            self.store.put(key, features)
-        return _Outcome(case.case_id, features, image, mask)
-
-
 def _opened(store: CaseStore | str | Path | None) -> CaseStore | None:
     return store if store is None or isinstance(store, CaseStore) else CaseStore(Path(store))
-
-
-def _hash(path: Path) -> str:
-    """Hash the bytes of a file; one that is missing is left for the reader to name."""
-    return sha256_file(path) if path.is_file() else ""
-
-
-def _row(case_id: str, stage: str, error: str, reason: str) -> dict[str, str]:
-    return {"case_id": case_id, "stage": stage, "error": error, "reason": reason}
 
 
 def _type(series: pd.Series) -> str:

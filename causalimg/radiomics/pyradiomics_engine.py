@@ -31,7 +31,7 @@ import numpy as np
 
 from causalimg.errors import InvalidInputError, MissingDependencyError
 from causalimg.imaging.itk import one_thread
-from causalimg.imaging.read import ImageMask, crop, pad, to_sitk
+from causalimg.imaging.volume import ImageMask, crop, pad, to_sitk
 from causalimg.radiomics.settings import ExtractionSettings
 
 _LOCK = threading.RLock()

@@ -160,7 +160,7 @@ def equivalence(
     margin = float(invariant_set.margin)
     with style():
         own = ax is None
-        ax = axes(ax, (6.6, 0.95 + 0.2 * max(4, len(rows))))
+        ax = axes(ax, (8.6, 0.95 + 0.2 * max(4, len(rows))))
         if rows.empty:
             return nothing(ax, "no feature has an estimated effect")
         place = np.arange(len(rows), dtype=float)

@@ -103,7 +103,7 @@ def graph(
         left, right = _column_edges(layout, boxes, pairs)
         note = _note([nodes[k] for k in sorted(listed)], right[-1])
         top = 0.3 if roles else 0.0
-        size = (right[-1] + 0.5, layout.height + top + 0.2 + _LINE * len(note))
+        size = (right[-1] + 0.5, layout.height + top + 0.3 + _LINE * len(note))
         own = ax is None
         ax = axes(ax, size)
         if own:
@@ -116,7 +116,7 @@ def graph(
             )
             scale = min(1.0, there.width / size[0], there.height / size[1])
         ax.set_xlim(-0.1, size[0] - 0.1)
-        ax.set_ylim(layout.height + 0.1 + _LINE * len(note), -top - 0.1)
+        ax.set_ylim(layout.height + 0.2 + _LINE * len(note), -top - 0.1)
         ax.set_aspect("equal")
         ax.set_axis_off()
         drawing = _Drawing(ax, layout, boxes, left, right, scale)
@@ -155,9 +155,10 @@ def _boxes(names: Sequence[str]) -> _Boxes:
 
     lines = {k: wrap(name) for k, name in enumerate(names)}
     width = {
-        k: 0.2 + max(TextPath((0, 0), line, size=_FONT).get_extents().width for line in text) / 72
+        k: 0.2 + max(float(np.ptp(TextPath((0, 0), line, size=_FONT).vertices[:, 0]))
+                     for line in text) / 72
         for k, text in lines.items()
-    }
+    }  # fmt: skip
     height = {k: 0.14 + _LINE * len(text) for k, text in lines.items()}
     return _Boxes(lines, {k: max(w, 0.5) for k, w in width.items()}, height)
 

@@ -146,9 +146,14 @@ def legend_above(ax: Axes, *, own: bool, columns: int = 2) -> None:
         text.set_parse_math(False)
 
 
+def without_control(text: str) -> str:
+    """Replace what neither XML nor a line of text can hold by spaces."""
+    return _CONTROL.sub(" ", text)
+
+
 def clean(name: object) -> str:
-    """Return a name as one line of text that XML can hold."""
-    return _CONTROL.sub(" ", str(name)).strip() or "(no name)"
+    """Return a name as one line of text that is not empty."""
+    return without_control(str(name)).strip() or "(no name)"
 
 
 def shorten(name: object, width: int) -> str:

@@ -86,9 +86,8 @@ class FisherZ:
         self.n = float(moments.n)
         self.width = moments.width
         self.correlation = moments.correlation()
-        self._blocks = [np.asarray(moments.blocks[name]) for name in moments.columns]
         self._scalar = bool((self.width == 1).all())
-        self._first = np.array([block[0] for block in self._blocks], dtype=np.intp)
+        self._first = np.array([moments.blocks[name][0] for name in self.nodes], dtype=np.intp)
 
     def _index(self, name: str) -> int:
         if name not in self.nodes:
@@ -137,24 +136,28 @@ class FisherZ:
         statistic, p_value, dof, effect_size : ndarray, shape (m,)
         """
         if self._scalar:
-            return self._same_width(
-                self._first[x][:, None], self._first[y][:, None], self._first[z]
-            )
-        shape = np.column_stack([self.width[x], self.width[y], self.width[z]])
-        kinds, member = np.unique(shape, axis=0, return_inverse=True)
-        member = member.ravel()
+            return self._scalars(x, y, z)
+        single = self.width == 1
+        plain = single[x] & single[y] & single[z].all(axis=1)
         out = np.empty((4, len(x)))
+        out[:, plain] = self._scalars(x[plain], y[plain], z[plain])
+        mixed = np.flatnonzero(~plain)
+        shape = np.column_stack([self.width[x[mixed]], self.width[y[mixed]], self.width[z[mixed]]])
+        kinds, member = np.unique(shape, axis=0, return_inverse=True)
         for k in range(len(kinds)):
-            rows = np.flatnonzero(member == k)
-            columns = [self._columns(x[rows]), self._columns(y[rows])]
+            rows = mixed[member.ravel() == k]
             parts = [self._columns(z[rows, i]) for i in range(z.shape[1])]
             given = np.hstack(parts) if parts else np.empty((len(rows), 0), dtype=np.intp)
-            out[:, rows] = self._same_width(columns[0], columns[1], given)
+            out[:, rows] = self._same_width(self._columns(x[rows]), self._columns(y[rows]), given)
         return out[0], out[1], out[2], out[3]
+
+    def _scalars(self, x: Int, y: Int, z: Int) -> tuple[Float, Float, Float, Float]:
+        return self._same_width(self._first[x][:, None], self._first[y][:, None], self._first[z])
 
     def _columns(self, nodes: Int) -> Int:
         """Return the encoded columns of nodes of one width, shape (m, width)."""
-        return np.stack([self._blocks[k] for k in nodes]).astype(np.intp)
+        width = int(self.width[nodes[0]])
+        return np.asarray(self._first[nodes][:, None] + np.arange(width))
 
     def _same_width(self, x: Int, y: Int, z: Int) -> tuple[Float, Float, Float, Float]:
         q = z.shape[1]

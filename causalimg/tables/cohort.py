@@ -12,8 +12,9 @@ import pandas as pd
 
 from causalimg.errors import InvalidInputError, UnknownNameError, check_columns, nearest
 from causalimg.provenance import Provenance, sha256_frame
+from causalimg.schemas import read_document
 from causalimg.tables.encode import is_categorical, levels
-from causalimg.tables.io import read_frame, read_table, write_table
+from causalimg.tables.io import header_path, read_frame, read_table, write_table
 
 SCHEMA_ID = "https://causalimg.org/schemas/cohort/1.0.0"
 ROLES = ("id", "context", "covariate", "outcome", "feature", "other")
@@ -99,7 +100,8 @@ class Cohort:
             CSV or parquet. The batch CSV of PyRadiomics (``Image``, ``Mask``, optional ``ID`` and
             ``Label``) is read as it is. Image and mask paths are relative to this file.
         roles : mapping, optional
-            Column -> role. A parquet cohort written by `save` brings its own.
+            Column -> role. A cohort written by `save` brings its own (a CSV in the ``.json``
+            beside it); roles given here come first.
 
         Raises
         ------
@@ -108,14 +110,16 @@ class Cohort:
         where = Path(path)
         known: dict[str, str] = {}
         provenance = None
-        if where.suffix == ".parquet" and _has_header(where):
-            frame, header = read_table(where, schema="cohort")
-            fields = header["fields"]
-            known = {item["name"]: item["role"] for item in fields if item["role"] != "other"}
+        frame = read_frame(where)
+        header = _header(where)
+        if header is not None:
+            known = {
+                item["name"]: item["role"]
+                for item in header["fields"]
+                if item["role"] != "other" and item["name"] in frame.columns
+            }
             if header["provenance"] is not None:
                 provenance = Provenance.from_dict(header["provenance"])
-        else:
-            frame = read_frame(where)
         if not {"image", "mask"} <= set(frame.columns) and {"Image", "Mask"} <= set(frame.columns):
             frame = frame.rename(columns=_PYRADIOMICS)
             if "case_id" not in frame.columns:
@@ -257,14 +261,17 @@ class Cohort:
         return f"<p>Cohort of {len(self)} cases</p>{shown}"
 
 
-def _has_header(path: Path) -> bool:
-    import pyarrow as pa
+def _header(path: Path) -> dict[str, Any] | None:
+    """Return the header that `Cohort.save` wrote into or beside a table, if there is one."""
+    if path.suffix == ".csv":
+        beside = header_path(path)
+        ours = beside.is_file() and SCHEMA_ID in beside.read_text("utf-8", errors="replace")
+        return read_document(beside, "cohort") if ours else None
     import pyarrow.parquet as pq
 
-    try:
-        return b"causalimg" in (pq.read_schema(path).metadata or {})
-    except (pa.ArrowException, OSError):
-        return False
+    if b"causalimg" not in (pq.read_schema(path).metadata or {}):
+        return None
+    return read_table(path, schema="cohort")[1]
 
 
 def _as_category(series: pd.Series) -> pd.Series:

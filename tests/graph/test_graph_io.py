@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from random_graphs import random_dag
 
 from causalimg.errors import InvalidInputError
 from causalimg.graph.core import CausalGraph, GraphKind, Mark
@@ -37,7 +37,7 @@ def same(one: CausalGraph, two: CausalGraph) -> None:
         assert (one.weights == two.weights).all()
 
 
-def test_round_trips(tmp_path: Path, random_dag: Callable[..., CausalGraph]) -> None:
+def test_round_trips(tmp_path: Path) -> None:
     dag = random_dag(8, 3, np.random.default_rng(0))
     for graph in (dag, dag_to_cpdag(dag), odd_graph()):
         to_graphml(graph, tmp_path / "graph.graphml")

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import networkx as nx
 import numpy as np
 import pytest
+from random_graphs import random_dag
 
 from causalimg.errors import IdentificationError, InvalidInputError, UnknownNameError
 from causalimg.graph.core import CausalGraph
@@ -26,7 +25,7 @@ def test_the_three_textbook_cases() -> None:
     assert not d_separated(COLLIDER, "a", "c", given=["d"])  # a descendant of the collider
 
 
-def test_agrees_with_networkx(random_dag: Callable[..., CausalGraph]) -> None:
+def test_agrees_with_networkx() -> None:
     rng = np.random.default_rng(0)
     for _ in range(150):
         dag = random_dag(8, 3, rng)
@@ -39,9 +38,7 @@ def test_agrees_with_networkx(random_dag: Callable[..., CausalGraph]) -> None:
         assert set(descendants(dag, node)) == nx.descendants(other, node)
 
 
-def test_blanket_separates_a_node_from_the_rest(
-    random_dag: Callable[..., CausalGraph],
-) -> None:
+def test_blanket_separates_a_node_from_the_rest() -> None:
     rng = np.random.default_rng(1)
     for _ in range(30):
         dag = random_dag(8, 3, rng)

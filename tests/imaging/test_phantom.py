@@ -3,14 +3,8 @@ import pandas as pd
 import pytest
 
 from causalimg.errors import InvalidInputError, UnknownNameError
-from causalimg.imaging.phantom import (
-    EDGES,
-    NODES,
-    PhantomModel,
-    Protocol,
-    simulate_patients,
-    true_graph,
-)
+from causalimg.imaging.phantom import EDGES, NODES, simulate_patients, true_graph
+from causalimg.imaging.phantom_model import PhantomModel, Protocol
 
 
 def test_a_patient_does_not_depend_on_the_size_of_the_cohort():

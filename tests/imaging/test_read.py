@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from causalimg.errors import GeometryError, ImageReadError, InvalidInputError
-from causalimg.imaging.read import ImageMask, crop, pad, read_image_mask, to_sitk
+from causalimg.imaging.read import read_image_mask
+from causalimg.imaging.volume import ImageMask, crop, pad, to_sitk
 from causalimg.imaging.write import write_volume
 
 SHAPE = (6, 8, 10)

@@ -6,7 +6,8 @@ import pytest
 from scipy import ndimage
 
 from causalimg.errors import UnknownNameError
-from causalimg.imaging.phantom import PhantomModel, Protocol, simulate_patients
+from causalimg.imaging.phantom import simulate_patients
+from causalimg.imaging.phantom_model import PhantomModel, Protocol
 from causalimg.imaging.phantom_render import Patient, _field, _kernel_matrix, render
 
 

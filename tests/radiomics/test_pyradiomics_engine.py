@@ -9,7 +9,8 @@ import pytest
 
 from causalimg.errors import InvalidInputError, MissingDependencyError
 from causalimg.imaging import ImageMask, Patient, PhantomModel, render, simulate_patients
-from causalimg.imaging.read import read_image_mask, to_sitk
+from causalimg.imaging.read import read_image_mask
+from causalimg.imaging.volume import to_sitk
 from causalimg.radiomics.pyradiomics_engine import PyRadiomicsEngine
 from causalimg.radiomics.settings import ExtractionSettings
 

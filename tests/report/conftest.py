@@ -173,6 +173,7 @@ def make_study(
     n_failed: int = 2,
     seed: int = 0,
     parts: bool = True,
+    refusals: Sequence[Refusal] = (),
 ) -> StudyResult:
     """Make a study with every part, or one that only extracted."""
     cohort, table = make_table(n, levels, features, n_failed, seed)
@@ -215,7 +216,7 @@ def make_study(
         propensity=scores,
         invariant=make_invariant(effects, n),
         truth=truth,
-        refusals=(Refusal("discover", "NotEstimableError", "made by hand: refused"),),
+        refusals=tuple(refusals),
         notes=(f"{n_failed} of {n} cases failed and are in no later stage",),
         stages={"extract": "done"},
     )

@@ -1,0 +1,161 @@
+"""One image with its region of interest, on one grid; cutting and padding it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from causalimg.errors import GeometryError
+
+Direction = tuple[tuple[float, float, float], ...]
+_IDENTITY: Direction = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+
+
+@dataclass(frozen=True)
+class ImageMask:
+    """One image with one region of interest, on one grid.
+
+    Parameters
+    ----------
+    image : ndarray, shape (z, y, x)
+        Intensities, in the type of the file.
+    mask : ndarray of bool, shape (z, y, x)
+    spacing : tuple of float, (z, y, x) [mm]
+        In the order of the array axes.
+    origin : tuple of float, (x, y, z) [mm]
+        Centre of voxel (0, 0, 0) in patient coordinates, as SimpleITK and DICOM give it.
+    direction : 3 x 3 nested tuple
+        Columns are the directions of the x, y and z index axes.
+    case_id : str
+    label : int
+        Value of the region in the mask file.
+
+    Raises
+    ------
+    GeometryError
+        If the arrays differ in shape, are not 3-D, or the spacing is not positive.
+
+    Examples
+    --------
+    >>> scan = ImageMask(np.zeros((4, 5, 6)), np.ones((4, 5, 6), dtype=bool), (2.0, 1.0, 1.0))
+    >>> scan.n_voxels, scan.voxel_volume
+    (120, 2.0)
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    spacing: tuple[float, float, float]
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    direction: Direction = _IDENTITY
+    case_id: str = ""
+    label: int = 1
+
+    def __post_init__(self) -> None:
+        if self.image.ndim != 3 or self.image.shape != self.mask.shape:
+            raise GeometryError(
+                f"case {self.case_id!r}: image of shape {self.image.shape} and mask of shape "
+                f"{self.mask.shape}; both must be 3-D and equal"
+            )
+        if self.mask.dtype != bool:
+            raise GeometryError(
+                f"case {self.case_id!r}: the mask array is {self.mask.dtype}; it must be bool "
+                "(compare the label image with the label)"
+            )
+        if len(self.spacing) != 3 or not all(step > 0 for step in self.spacing):
+            raise GeometryError(
+                f"case {self.case_id!r}: spacing {self.spacing}; three positive lengths [mm]"
+            )
+
+    @property
+    def n_voxels(self) -> int:
+        """Number of voxels in the region."""
+        return int(self.mask.sum())
+
+    @property
+    def voxel_volume(self) -> float:
+        """Volume of a voxel [mm^3]."""
+        return float(np.prod(self.spacing))
+
+    def bounds(self) -> tuple[tuple[int, int], ...]:
+        """Return first and last-plus-one index of the region along z, y and x."""
+        box = []
+        for axis in range(3):
+            others = tuple(k for k in range(3) if k != axis)
+            hit = np.flatnonzero(self.mask.any(axis=others))
+            if not len(hit):
+                raise GeometryError(f"case {self.case_id!r}, column 'mask': the mask is empty")
+            box.append((int(hit[0]), int(hit[-1]) + 1))
+        return tuple(box)
+
+
+def crop(
+    scan: ImageMask,
+    margin: int | tuple[int, int, int],
+    *,
+    whole_if_clipped: bool = False,
+) -> ImageMask:
+    """Cut to the box of the region plus a margin; the origin moves along.
+
+    Parameters
+    ----------
+    scan : ImageMask
+    margin : int or (z, y, x)
+        Voxels kept around the box, as far as the image goes.
+    whole_if_clipped : bool
+        Keep an axis whole where the image ends inside the margin. A filter that wraps around
+        (PyRadiomics' wavelets) then gives what it gives on the whole image.
+
+    Examples
+    --------
+    >>> mask = np.zeros((9, 9, 9), dtype=bool)
+    >>> mask[4, 4, 4:6] = True
+    >>> small = crop(ImageMask(np.zeros((9, 9, 9)), mask, (1.0, 1.0, 1.0)), 1)
+    >>> small.image.shape, small.origin
+    ((3, 3, 4), (3.0, 3.0, 3.0))
+    """
+    margins = (margin, margin, margin) if isinstance(margin, int) else margin
+    window, start = [], []
+    for (first, stop), extra, length in zip(scan.bounds(), margins, scan.image.shape, strict=True):
+        low, high = max(0, first - extra), min(length, stop + extra)
+        if whole_if_clipped and (first - extra < 0 or stop + extra > length):
+            low, high = 0, length
+        window.append(slice(low, high))
+        start.append(low)
+    cut = tuple(window)
+    return replace(
+        scan,
+        image=np.ascontiguousarray(scan.image[cut]),
+        mask=np.ascontiguousarray(scan.mask[cut]),
+        origin=_moved(scan, start),
+    )
+
+
+def pad(scan: ImageMask, width: int) -> ImageMask:
+    """Add ``width`` voxels on every side: the edge intensities, outside the region."""
+    return replace(
+        scan,
+        image=np.pad(scan.image, width, mode="edge"),
+        mask=np.pad(scan.mask, width),
+        origin=_moved(scan, [-width] * 3),
+    )
+
+
+def to_sitk(scan: ImageMask) -> tuple[Any, Any]:
+    """Return image and mask (1 inside) as SimpleITK images."""
+    import SimpleITK
+
+    image = SimpleITK.GetImageFromArray(scan.image)
+    mask = SimpleITK.GetImageFromArray(scan.mask.astype(np.uint8))
+    for volume in (image, mask):
+        volume.SetSpacing([float(step) for step in scan.spacing[::-1]])
+        volume.SetOrigin([float(place) for place in scan.origin])
+        volume.SetDirection(np.asarray(scan.direction).ravel().tolist())
+    return image, mask
+
+
+def _moved(scan: ImageMask, start: list[int]) -> tuple[float, float, float]:
+    step = np.array(start[::-1]) * np.array(scan.spacing[::-1])
+    x, y, z = np.asarray(scan.origin) + np.asarray(scan.direction) @ step
+    return (float(x), float(y), float(z))

@@ -1,0 +1,85 @@
+"""One case of an extraction: read it, look it up or compute it, keep it, or say why not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from causalimg.errors import CausalImgError
+from causalimg.imaging.read import read_image_mask
+from causalimg.provenance import sha256_file
+from causalimg.radiomics.engine import Engine
+from causalimg.radiomics.store import CaseStore
+
+
+@dataclass(frozen=True)
+class Case:
+    """Where the files of one case lie, and which label is wanted."""
+
+    case_id: str
+    image: Path
+    mask: Path
+    label: int | None
+
+
+@dataclass(frozen=True)
+class CaseOutcome:
+    """Features by PyRadiomics' names and the hashes of the files, or the row of a failure."""
+
+    case_id: str
+    features: dict[str, float]
+    image: str = ""
+    mask: str = ""
+    failure: dict[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class CaseTask:
+    """Read, look up or compute, and keep one case. Picklable, so workers can run it."""
+
+    engine: Engine
+    made_by: str
+    settings: dict[str, Any]
+    tolerance: float
+    store: CaseStore | None
+
+    def __call__(self, case: Case) -> CaseOutcome:
+        stage = "read"
+        try:
+            image, mask = _hash(case.image), _hash(case.mask)
+            key = CaseStore.key(
+                image=image,
+                mask=mask,
+                label=case.label,
+                settings={"tolerance": self.tolerance, **self.settings},
+                engine=self.made_by,
+            )
+            known = None if self.store is None else self.store.get(key)
+            if known is not None:
+                return CaseOutcome(case.case_id, known, image, mask)
+            scan = read_image_mask(
+                case.image,
+                case.mask,
+                case_id=case.case_id,
+                label=case.label,
+                tolerance=self.tolerance,
+            )
+            stage = "extract"
+            features = self.engine.compute(scan)
+        except CausalImgError as error:
+            row = failure_row(case.case_id, stage, type(error).__name__, str(error))
+            return CaseOutcome(case.case_id, {}, failure=row)
+        if self.store is not None:
+            self.store.put(key, features)
+        return CaseOutcome(case.case_id, features, image, mask)
+
+
+def _hash(path: Path) -> str:
+    """Hash the bytes of a file; one that is missing is left for the reader to name."""
+    return sha256_file(path) if path.is_file() else ""
+
+
+def failure_row(case_id: str, stage: str, error: str, reason: str) -> dict[str, str]:
+    """Return a row of the table of failures."""
+    return {"case_id": case_id, "stage": stage, "error": error, "reason": reason}

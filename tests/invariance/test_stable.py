@@ -1,0 +1,261 @@
+"""Stable features: the level at the margin, power, verdicts, refusals, order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from stable_tables import ADJUSTMENT, shifted_table
+
+from causalimg.effects import AIPW, DifferenceInMeans
+from causalimg.errors import InvalidInputError, NotEstimableError, UnknownNameError
+from causalimg.invariance import StableFeatures
+from causalimg.tables.invariant_set import EVIDENCE_COLUMNS, InvariantSet
+
+
+def fitted(frame: pd.DataFrame, names: list[str], **settings: object) -> StableFeatures:
+    made = {"environment": "scanner", "adjustment": ADJUSTMENT, **settings}
+    return StableFeatures(**made).fit(frame, features=names)
+
+
+def test_three_verdicts() -> None:
+    frame, names = shifted_table(0, [0.0, 1.0], n=3000)
+    found = fitted(frame, names, margin=0.2).invariant_set_
+    assert isinstance(found, InvariantSet)
+    assert found.features == ("f0",)
+    assert found.meaning == "stable_measurement"
+    assert tuple(found.evidence.columns) == EVIDENCE_COLUMNS
+    verdicts = found.evidence.set_index("feature")["verdict"]
+    assert verdicts["f0"] == "stable"
+    assert verdicts["f1"] == "shifted"
+    small, few = shifted_table(1, [0.0, 0.05], n=60)
+    undecided = fitted(small, few, margin=0.2).invariant_set_
+    assert len(undecided) == 0
+    assert set(undecided.evidence["verdict"]) == {"not_certifiable"}
+    assert (undecided.evidence["n_needed"] > 60).all()
+
+
+def test_p_agrees_with_a_direct_t_calculation() -> None:
+    frame, names = shifted_table(2, [0.0, 0.1, -0.3], n=500)
+    evidence = fitted(frame, names, margin=0.25).invariant_set_.evidence
+    fit = AIPW(treatment="scanner", adjustment=ADJUSTMENT).fit(frame, names)
+    rows = fit.contrast_frame()
+    se = rows["se"] / rows["outcome_sd"]
+    low = stats.t.sf((rows["effect_sd"] + 0.25) / se, rows["df"])
+    high = stats.t.cdf((rows["effect_sd"] - 0.25) / se, rows["df"])
+    np.testing.assert_allclose(evidence["p_equivalence"], np.maximum(low, high), rtol=1e-9)
+    np.testing.assert_allclose(
+        evidence["q_equivalence"], stats.false_discovery_control(evidence["p_equivalence"])
+    )
+    np.testing.assert_allclose(evidence["ci_low_sd"], rows["ci_low"] / rows["outcome_sd"])
+    np.testing.assert_allclose(evidence["effect_sd"], rows["effect_sd"])
+
+
+def test_the_level_is_kept_exactly_at_the_margin() -> None:
+    """True effects at plus and minus the margin: at most 5 % of single tests reject."""
+    margin, rejected, count = 0.3, 0, 0
+    for seed in range(40):
+        frame, names = shifted_table(seed, np.tile([margin, -margin], 25), n=300)
+        p = fitted(frame, names, margin=margin).invariant_set_.evidence["p_equivalence"]
+        rejected += int((p <= 0.05).sum())
+        count += len(p)
+    # 40 tables of 50 features: Monte Carlo error about 0.005
+    assert 0.03 < rejected / count < 0.065
+
+
+@pytest.mark.parametrize("control", ["bh", "maxt"])
+@pytest.mark.parametrize("common", [0.0, 0.6])
+def test_false_inclusions_are_controlled(control: str, common: float) -> None:
+    """Half the features at the margin, half without effect."""
+    margin, any_wrong, share_wrong, recall = 0.3, 0, [], []
+    truth = np.repeat([0.0, margin], 10)
+    runs = 40
+    for seed in range(runs):
+        frame, names = shifted_table(seed, truth, n=1000, common=common)
+        chosen = fitted(
+            frame, names, margin=margin, control=control, n_bootstrap=300
+        ).invariant_set_.features
+        wrong = [name for name in chosen if truth[int(name[1:])] > 0]
+        any_wrong += bool(wrong)
+        share_wrong.append(len(wrong) / max(len(chosen), 1))
+        recall.append((len(chosen) - len(wrong)) / 10)
+    assert np.mean(share_wrong) < 0.05 + 3 * np.std(share_wrong) / np.sqrt(runs)
+    if control == "maxt":
+        assert any_wrong / runs <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / runs)
+    assert np.mean(recall) > 0.7
+
+
+def test_power_grows_with_n_and_not_significant_is_not_stable() -> None:
+    found = []
+    for n in (80, 400, 2000):
+        frame, names = shifted_table(3, np.zeros(30), n=n)
+        found.append(len(fitted(frame, names, margin=0.2).invariant_set_))
+    assert found[0] == 0
+    assert found[0] <= found[1] < found[2]
+    assert found[2] >= 28
+
+
+def test_n_needed_is_about_right() -> None:
+    """With the number of patients asked for, most features without effect are certified."""
+    frame, names = shifted_table(4, np.zeros(40), n=200)
+    evidence = fitted(frame, names, margin=0.3).invariant_set_.evidence
+    asked = evidence.loc[evidence["verdict"] == "not_certifiable", "n_needed"]
+    assert len(asked) > 20
+    again, _ = shifted_table(5, np.zeros(40), n=int(asked.median()))
+    assert len(fitted(again, names, margin=0.3).invariant_set_) > 20
+
+
+def test_one_moved_pair_keeps_a_feature_out() -> None:
+    frame, names = shifted_table(6, [0.0, 0.0], n=4000, levels="ABC")
+    frame.loc[frame["scanner"] == "C", "f1"] += 0.5
+    found = fitted(frame, names, margin=0.2, reference="B").invariant_set_
+    assert found.features == ("f0",)
+    row = found.evidence.set_index("feature").loc["f1"]
+    assert row["verdict"] == "shifted"
+    assert "C" in row["contrast"]
+
+
+def test_pairs_away_from_the_reference_count() -> None:
+    """A is in the middle: B and C are each within the margin of A, and not of each other."""
+    frame, names = shifted_table(7, [0.0], n=8000, levels="ABC")
+    frame.loc[frame["scanner"] == "B", "f0"] += 0.15
+    frame.loc[frame["scanner"] == "C", "f0"] -= 0.15
+    found = fitted(frame, names, margin=0.22)
+    rows = found.effects_.frame.set_index("contrast")["effect_sd"].abs()
+    assert (rows[["B - A", "C - A"]] < 0.22).all()
+    assert rows["C - B"] > 0.22
+    assert found.invariant_set_.features == ()
+    assert found.invariant_set_.evidence["contrast"].iloc[0] == "C - B"
+
+
+@pytest.mark.parametrize("control", ["bh", "maxt"])
+def test_order_of_features_and_rows_does_not_matter(control: str) -> None:
+    frame, names = shifted_table(8, np.linspace(0, 0.5, 12), n=900)
+    first = fitted(frame, names, margin=0.3, control=control).invariant_set_
+    second = fitted(
+        frame[list(frame.columns[::-1])], names[::-1], margin=0.3, control=control
+    ).invariant_set_
+    assert set(first.features) == set(second.features)
+    a = first.evidence.set_index("feature").sort_index()
+    b = second.evidence.set_index("feature").sort_index()
+    pd.testing.assert_frame_equal(a, b, rtol=1e-6)
+
+
+def test_seeds() -> None:
+    frame, names = shifted_table(9, np.linspace(0, 0.4, 10), n=500)
+    made = [
+        fitted(frame, names, control="maxt", margin=0.3, random_state=seed).invariant_set_
+        for seed in (1, 1, 2)
+    ]
+    pd.testing.assert_frame_equal(made[0].evidence, made[1].evidence)
+    gap = np.abs(made[0].evidence["q_equivalence"] - made[2].evidence["q_equivalence"])
+    assert gap.max() < 0.05
+
+
+def test_ready_effects_give_the_same_set_and_are_not_computed_twice() -> None:
+    frame, names = shifted_table(10, np.linspace(0, 0.5, 8), n=800)
+    effects = AIPW(treatment="scanner", adjustment=ADJUSTMENT).fit(frame, names)
+    search = StableFeatures(environment="scanner", adjustment=ADJUSTMENT, margin=0.3)
+    ready = search.fit(frame, features=names[2:6], effects=effects)
+    assert ready.estimator_ is effects
+    fresh = fitted(frame, names[2:6], margin=0.3)
+    pd.testing.assert_frame_equal(ready.invariant_set_.evidence, fresh.invariant_set_.evidence)
+    assert ready.transform(frame).columns.tolist() == list(ready.invariant_set_.features)
+
+
+def test_effects_that_do_not_belong_are_refused() -> None:
+    frame, names = shifted_table(11, [0.0, 0.1], n=300)
+    search = StableFeatures(environment="scanner", adjustment=ADJUSTMENT)
+    with pytest.raises(InvalidInputError, match="not fitted"):
+        search.fit(frame, features=names, effects=DifferenceInMeans(treatment="scanner"))
+    other = DifferenceInMeans(treatment="sex").fit(frame, names)
+    with pytest.raises(InvalidInputError, match="treatment 'sex', and the environment is"):
+        search.fit(frame, features=names, effects=other)
+    part = AIPW(treatment="scanner", adjustment=ADJUSTMENT).fit(frame, names[:1])
+    with pytest.raises(UnknownNameError, match="effects has no outcome 'f1'"):
+        search.fit(frame, features=names, effects=part)
+    with pytest.raises(InvalidInputError, match="on 300 cases, and the table has 200"):
+        search.fit(frame.iloc[:200], features=names[:1], effects=part)
+
+
+def test_features_that_are_not_estimable_are_not_certifiable() -> None:
+    frame, names = shifted_table(12, [0.0, 0.0], n=2000)
+    frame["flat"] = 1.0
+    frame["gone"] = np.nan
+    found = fitted(frame, [*names, "flat", "gone"]).invariant_set_
+    assert found.features == ("f0", "f1")
+    rows = found.evidence.set_index("feature").loc[["flat", "gone"]]
+    assert set(rows["verdict"]) == {"not_certifiable"}
+    assert rows[["effect_sd", "p_equivalence", "q_equivalence", "n_needed"]].isna().all().all()
+
+
+@pytest.mark.parametrize("control", ["bh", "maxt"])
+def test_no_overlap_certifies_nothing(control: str) -> None:
+    rng = np.random.default_rng(13)
+    frame, names = shifted_table(13, np.zeros(3), n=1000)
+    frame["scanner"] = np.where(
+        rng.random(1000) < 1 / (1 + np.exp(-0.7 * (frame["age"] - 60))), "B", "A"
+    )
+    found = fitted(frame, names, control=control)
+    assert set(found.effects_.frame["status"]) == {"not_estimable"}
+    assert found.invariant_set_.features == ()
+    assert set(found.invariant_set_.evidence["verdict"]) == {"not_certifiable"}
+
+
+def test_a_separating_covariate_is_an_error() -> None:
+    frame, names = shifted_table(14, [0.0], n=400)
+    frame["sex"] = np.where(frame["scanner"] == "B", "M", "F")
+    with pytest.raises(NotEstimableError, match="'sex' separates treatment 'scanner'"):
+        fitted(frame, names)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("margin", 0.0, "margin must be above 0"),
+        ("alpha", 0.7, "alpha must be between 0 and 0.5"),
+        ("control", "maxT", "did you mean 'maxt'"),
+        ("n_bootstrap", 5, "n_bootstrap must be at least 100"),
+    ],
+)
+def test_settings_are_checked(setting: str, value: object, said: str) -> None:
+    frame, names = shifted_table(15, [0.0], n=200)
+    with pytest.raises(InvalidInputError, match=said):
+        fitted(frame, names, **{setting: value})
+
+
+def test_round_trip_and_transform(tmp_path: Path) -> None:
+    frame, names = shifted_table(16, [0.0, 1.0, 0.0], n=3000)
+    frame["flat"] = 0.0
+    found = fitted(frame, [*names, "flat"], control="maxt").invariant_set_
+    found.save(tmp_path / "set.json")
+    again = InvariantSet.load(tmp_path / "set.json")
+    assert again.features == found.features == ("f0", "f2")
+    pd.testing.assert_frame_equal(again.evidence, found.evidence, check_dtype=False)
+    assert again.transform(frame).columns.tolist() == ["f0", "f2"]
+    assert found.provenance is not None
+    assert found.provenance.settings["margin"] == 0.2
+
+
+def test_clustered_features_are_certified_less_often() -> None:
+    """Each patient has five lesions that share most of their noise."""
+    rng = np.random.default_rng(17)
+    patients, names = 150, [f"f{k}" for k in range(20)]
+    patient = np.repeat(np.arange(patients), 5)
+    age = rng.normal(size=patients)[patient]
+    scanner = np.where(rng.random(patients) < 0.5, "A", "B")[patient]
+    shared = rng.normal(size=(patients, 20))[patient]
+    frame = pd.DataFrame(0.95 * shared + 0.3 * rng.normal(size=shared.shape), columns=names)
+    frame = frame.assign(age=age, scanner=scanner, patient=patient)
+    counts = {}
+    for cluster in (None, "patient"):
+        for control in ("bh", "maxt"):
+            found = fitted(
+                frame, names, adjustment=["age"], margin=0.3, cluster=cluster, control=control
+            )
+            counts[cluster, control] = len(found.invariant_set_)
+    assert counts["patient", "bh"] < counts[None, "bh"]
+    assert counts["patient", "maxt"] <= counts["patient", "bh"]
