@@ -255,6 +255,8 @@ def effects(
     as_json: AsJson = False,
 ) -> None:
     """Estimate the effect of a scanner or protocol on every feature (AIPW)."""
+    from rich.markup import escape
+
     from causalimg.effects.estimators import AIPW
 
     screen = _screen(quiet, as_json)
@@ -263,11 +265,15 @@ def effects(
     found = fitted.fit(read.frame, outcomes=read.features).effects_
     found.save(out)
     screen.say(f"{found!r} -> {out}")
-    order = found.frame["effect_sd"].abs().sort_values(ascending=False).index
-    wanted = ["outcome", "contrast", "estimate", "ci_low", "ci_high", "effect_sd", "q", "status"]
-    screen.table(found.frame.loc[order, wanted], n=15)
+    good = found.estimable
+    order = good["effect_sd"].abs().sort_values(ascending=False).index
+    wanted = ["outcome", "contrast", "estimate", "ci_low", "ci_high", "effect_sd", "q"]
+    screen.table(good.loc[order, wanted], title="Largest effects", n=15)
+    refused = found.frame[found.frame["status"] != "ok"]
+    for reason, rows in refused.groupby("reason", sort=False):
+        screen.say(f"not estimable ({len(rows)}): {escape(str(reason))}")
     for note in found.notes:
-        screen.say(f"note: {note}")
+        screen.say(f"note: {escape(note)}")
     screen.result(
         {
             "effects": str(out),
@@ -284,7 +290,7 @@ def invariant(
     table: Table,
     environment: Annotated[str, typer.Option("--environment", "-e", help="scanner, site ...")],
     adjust: Adjust,
-    margin: Annotated[float, typer.Option(help="Largest harmless effect, in SD.")] = 0.5,
+    margin: Annotated[float, typer.Option(help="Largest harmless effect, in SD.")] = 0.2,
     reference: Annotated[str | None, typer.Option(help="Level to compare with.")] = None,
     out: Annotated[Path, typer.Option("--out", "-o")] = Path("invariant_set.json"),
     context: Context = None,

@@ -87,8 +87,8 @@ class EffectsSection(Section):
 class InvariantSection(Section):
     """``[invariant]``: which features are certified as stable across the treatment's levels."""
 
-    margin: float = Field(default=0.5, gt=0)
-    alpha: float = Field(default=0.05, gt=0, lt=1)
+    margin: float = Field(default=0.2, gt=0)
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
     control: Literal["bh", "maxt"] = "bh"
 
 

@@ -45,7 +45,10 @@ class Screen:
     @property
     def out(self) -> Console:
         """The console for text; silent with ``quiet`` or ``as_json``."""
-        return Console(quiet=self.quiet or self.as_json, highlight=False, soft_wrap=False)
+        console = Console(quiet=self.quiet or self.as_json, highlight=False)
+        if not console.is_terminal:
+            console.width = 140
+        return console
 
     @contextmanager
     def progress(self) -> Iterator[StageProgress]:

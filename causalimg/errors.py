@@ -80,7 +80,8 @@ def check_columns(frame: pd.DataFrame, columns: Iterable[str], where: str) -> No
         What asked for the columns, for the message (``"adjustment"``).
     """
     have = [str(column) for column in frame.columns]
-    missing = [str(column) for column in columns if str(column) not in set(have)]
+    known = set(have)
+    missing = [str(column) for column in columns if str(column) not in known]
     if missing:
         named = ", ".join(f"{name!r}{nearest(name, have)}" for name in missing)
         shown = ", ".join(have[:12]) + (", ..." if len(have) > 12 else "")

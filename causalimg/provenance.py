@@ -9,8 +9,10 @@ import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -89,7 +91,8 @@ def sha256_frame(frame: pd.DataFrame) -> str:
     return state.hexdigest()
 
 
-def software_versions(names: Iterable[str] = _RECORDED) -> dict[str, str]:
+@cache
+def software_versions(names: tuple[str, ...] = _RECORDED) -> Mapping[str, str]:
     """Return the versions of Python and of the named distributions that are installed."""
     found = {"python": platform.python_version()}
     for name in names:
@@ -97,7 +100,7 @@ def software_versions(names: Iterable[str] = _RECORDED) -> dict[str, str]:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return MappingProxyType(found)
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ class Provenance:
             inputs=dict(inputs or {}),
             assumptions=tuple(assumptions),
             seed=seed,
-            versions=software_versions(),
+            versions=dict(software_versions()),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
 

@@ -401,7 +401,7 @@ class _Run:
         """Write one record's file, unless the same is there."""
         self.ledger.run(
             stage or name,
-            made_from={**self.base, "digest": key, "software": software_versions(["pandas"])},
+            made_from={**self.base, "digest": key, "writer": software_versions(("pyarrow",))},
             files=(FILES[name],),
             compute=lambda: None,
             save=lambda _: write(self.folder / FILES[name]),

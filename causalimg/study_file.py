@@ -69,7 +69,7 @@ def draft(cohort_file: str | Path, folder: str | Path) -> str:
         for role in ("context", "covariate", "outcome")
     }
     context = by_role["context"]
-    ranked = [name for name in context if name.lower() in _FIRST]
+    ranked = [name for part in _FIRST for name in context if name.lower() == part]
     ranked += [name for part in _FIRST for name in context if part in name.lower()]
     treatment = (ranked or context or [""])[0]
     others = [name for name in (*by_role["covariate"], *context) if name != treatment]

@@ -27,7 +27,7 @@ ADJUST = ["-a", "age", "-a", "site"]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("cli")
-    phantom_cohort(made, n_patients=50, random_state=1, size=18)
+    phantom_cohort(made, n_patients=60, random_state=3, size=20)
     return made
 
 
@@ -45,7 +45,7 @@ def call(*words: object):  # type: ignore[no-untyped-def]
 
 def test_stages_one_by_one(folder: Path, features: Path, tmp_path: Path) -> None:
     table = FeatureTable.load(features)
-    assert len(table.frame) == 50 and table.names("context") == ["site", "scanner", "protocol"]
+    assert len(table.frame) == 60 and table.names("context") == ["site", "scanner", "protocol"]
     done = call("effects", features, "-t", "scanner", *ADJUST, "-o", tmp_path / "effects.csv")
     assert done.exit_code == 0, done.output
     found = EffectTable.load(tmp_path / "effects.csv")
@@ -83,7 +83,7 @@ def test_init_validate_run_report(folder: Path, tmp_path: Path) -> None:
     study.write_text(text.replace("n_jobs = -1", "n_jobs = 1"))
     done = call("run", study, "--out", tmp_path / "results", "--json")
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["cases"] == 50
+    assert json.loads(done.stdout)["cases"] == 60
     page = tmp_path / "results" / FILES["report"]
     before = page.read_bytes()
     page.unlink()
@@ -150,12 +150,14 @@ def test_a_run_killed_in_the_middle_goes_on_and_ends_with_the_same_table(
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "killed").rglob("*.json")}
-    assert 6 <= len(before) < 50
+    before = {
+        path: path.stat().st_mtime_ns for path in (tmp_path / "killed" / "cases").rglob("*.json")
+    }
+    assert 6 <= len(before) < 60
     assert not (tmp_path / "killed" / FILES["table"]).exists()
     assert subprocess.run([*command, str(tmp_path / "killed")], check=False).returncode == 0
     assert subprocess.run([*command, str(tmp_path / "whole")], check=False).returncode == 0
-    assert kept("killed") == kept("whole") == 50
+    assert kept("killed") == kept("whole") == 60
     assert all(path.stat().st_mtime_ns == then for path, then in before.items())
     one, other = (FeatureTable.load(tmp_path / n / FILES["table"]) for n in ("killed", "whole"))
     assert one.digest() == other.digest()

@@ -264,9 +264,9 @@ BROKEN = {
     "other origin": ("mask", "origin"),
     "empty mask": ("mask", "the mask is empty"),
     "absent label": ("mask", "there is no label 7"),
-    "truncated": ("image", "truncated, damaged or not an image"),
-    "NaN voxels": ("image", "not finite"),
-    "infinite voxels": ("image", "not finite"),
+    "truncated": ("image", "truncated.nii is truncated"),
+    "NaN voxels": ("image", "voxels inside the mask are NaN or infinite"),
+    "infinite voxels": ("image", "voxels inside the mask are NaN or infinite"),
 }
 
 

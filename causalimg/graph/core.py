@@ -55,7 +55,7 @@ def directed_cycle(directed: NDArray[np.bool_]) -> list[int]:
     """Return the nodes left after stripping sources again and again: empty if acyclic."""
     left = list(range(len(directed)))
     while left:
-        inside: NDArray[np.bool_] = directed[np.ix_(left, left)].any(axis=0)
+        inside = np.asarray(directed[np.ix_(left, left)].any(axis=0))
         kept = [node for node, has in zip(left, inside, strict=True) if has]
         if len(kept) == len(left):
             return left

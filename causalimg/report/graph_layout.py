@@ -110,8 +110,7 @@ def columns(
         start[t] = offset
         offset += kept[t]
     raw = [
-        start[tier_of[k]] + inner[k] * kept[tier_of[k]] // depth[tier_of[k]]
-        for k in range(n_nodes)
+        start[tier_of[k]] + inner[k] * kept[tier_of[k]] // depth[tier_of[k]] for k in range(n_nodes)
     ]
     order = {c: k for k, c in enumerate(sorted(set(raw)))}
     return {k: order[raw[k]] for k in range(n_nodes)}
@@ -205,9 +204,7 @@ def _untangle(items: list[list[int]], links: Sequence[tuple[int, int]]) -> list[
         forward = sweep % 2 == 0
         known = before if forward else after
         for at in range(len(now)) if forward else range(len(now) - 1, -1, -1):
-            place = {
-                item: k / max(1, len(col) - 1) for col in now for k, item in enumerate(col)
-            }
+            place = {item: k / max(1, len(col) - 1) for col in now for k, item in enumerate(col)}
             keys = {
                 item: float(np.mean([place[other] for other in known[item]]))
                 if known.get(item)
@@ -251,7 +248,10 @@ def _heights(
             wanted, weight = [], []
             for k in column:
                 near = [*before.get(k, []), *after.get(k, [])]
-                pull = [(y[other], 8.0 if k < 0 and other < 0 else 2.0 if k < 0 else 1.0) for other in near]
+                pull = [
+                    (y[other], 8.0 if k < 0 and other < 0 else 2.0 if k < 0 else 1.0)
+                    for other in near
+                ]
                 total = sum(w for _, w in pull)
                 wanted.append(sum(v * w for v, w in pull) / total if pull else y[k])
                 weight.append(max(total, 0.2))

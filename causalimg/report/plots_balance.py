@@ -137,9 +137,7 @@ def overlap(propensity: pd.DataFrame, level: str, *, ax: Axes | None = None) -> 
     return ax
 
 
-def equivalence(
-    invariant_set: InvariantSet, *, n: int = 40, ax: Axes | None = None
-) -> Axes:
+def equivalence(invariant_set: InvariantSet, *, n: int = 40, ax: Axes | None = None) -> Axes:
     """Draw each feature's worst effect and interval against the margin.
 
     A feature is stable when its whole interval lies inside the band.

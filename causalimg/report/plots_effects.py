@@ -211,9 +211,7 @@ def _beside(
         good = naive.estimable
         raw = {
             (str(a), str(b)): float(value)
-            for a, b, value in zip(
-                good["outcome"], good["contrast"], good["estimate"], strict=True
-            )
+            for a, b, value in zip(good["outcome"], good["contrast"], good["estimate"], strict=True)
         }
         values = np.array([raw.get(pair, np.nan) for pair in pairs]) / rows["sd"].to_numpy()
         ax.scatter(values, place, s=26, facecolors="none", edgecolors=PALETTE["blue"],
@@ -253,7 +251,12 @@ def truth_scatter(
         ax = axes(ax, (5.2, 4.9))
         true = rows["true_effect_sd"].to_numpy(dtype=float)
         guess = rows["estimate_sd"].to_numpy(dtype=float)
-        values = [true, guess, rows["ci_low_sd"].to_numpy(float), rows["ci_high_sd"].to_numpy(float)]
+        values = [
+            true,
+            guess,
+            rows["ci_low_sd"].to_numpy(float),
+            rows["ci_high_sd"].to_numpy(float),
+        ]
         if naive is not None:
             values.append(rows["naive_sd"].to_numpy(dtype=float))
         every = np.concatenate(values)

@@ -14,7 +14,7 @@ from causalimg.graph.core import CausalGraph, Mark
 from causalimg.report.graph_layout import Layout, arrange, columns, edges_of
 from causalimg.report.labels import Box, cover
 from causalimg.report.plots_effects import nothing
-from causalimg.report.style import PALETTE, axes, clean, shorten, style
+from causalimg.report.style import PALETTE, axes, shorten, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -315,7 +315,11 @@ class _Drawing:
             outward = 1.0 if (end == 0 or same) else -1.0
             x, y = points[end]
             if mark is Mark.ARROW:
-                tip = [(x, y), (x + outward * head, y - head / 2), (x + outward * head, y + head / 2)]
+                tip = [
+                    (x, y),
+                    (x + outward * head, y - head / 2),
+                    (x + outward * head, y + head / 2),
+                ]
                 self.ax.add_patch(Polygon(tip, closed=True, facecolor=PALETTE[colour],
                                           alpha=alpha, linewidth=0, zorder=4))  # fmt: skip
                 points[end] = (x + outward * head * 0.9, y)

@@ -91,6 +91,8 @@ _RC: Mapping[str, Any] = {
 }
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]+")
 
+_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]+")
+
 
 @contextmanager
 def style() -> Iterator[None]:
@@ -203,7 +205,7 @@ def figure_to_svg(fig: Figure, *, title: str, name: str = "figure") -> str:
     with style():
         blank = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         fig.savefig(buffer, format="svg", metadata=blank)
-    text = buffer.getvalue()
+    text = _NOT_XML.sub(" ", buffer.getvalue())
     opening = re.search(r"<svg\b[^>]*>", text)
     box = re.search(r'viewBox="([\d. ]+)"', text)
     if opening is None or box is None:

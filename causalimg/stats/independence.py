@@ -81,6 +81,7 @@ class FisherZ:
     """
 
     def __init__(self, moments: Moments) -> None:
+        moments = moments.select(moments.columns)  # each block's columns side by side
         self.moments = moments
         self.nodes = moments.columns
         self.n = float(moments.n)

@@ -129,7 +129,7 @@ class EffectTable:
         FileReadError, SchemaError
         """
         frame, header = read_table(path, schema="effect_table")
-        frame["reason"] = frame["reason"].fillna("").astype("str")
+        frame["reason"] = frame["reason"].astype("object").fillna("").astype("str")
         balance = None
         if header["balance"] is not None:
             balance = pd.DataFrame(header["balance"], columns=list(BALANCE_COLUMNS))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -137,7 +137,7 @@ def make_invariant(effects: EffectTable, n: int) -> InvariantSet:
     worst = good.assign(size=good["effect_sd"].abs()).sort_values("size", ascending=False)
     for row in worst.drop_duplicates("outcome").itertuples():
         low, high = row.ci_low / row.outcome_sd, row.ci_high / row.outcome_sd
-        inside = -MARGIN < low and high < MARGIN
+        inside = low > -MARGIN and high < MARGIN
         verdict = "stable" if inside else "shifted" if row.q < 0.05 else "not_certifiable"
         rows.append((row.outcome, verdict, row.contrast, row.effect_sd, low, high, 0.01, 0.02, n,
                      float("nan") if verdict == "shifted" else 1.7 * n))  # fmt: skip
@@ -161,8 +161,13 @@ def make_graph(features: Sequence[str], seed: int, *, density: float = 0.07) -> 
     for i, j in free[::4]:
         adjacency[j, i] = True
         support[i, j] = support[j, i] = support[i, j] / 2
-    return CausalGraph.from_directed(nodes, adjacency, kind="cpdag", support=support,
-                                     provenance=provenance("discover", "No latent common causes."))
+    return CausalGraph.from_directed(
+        nodes,
+        adjacency,
+        kind="cpdag",
+        support=support,
+        provenance=provenance("discover", "No latent common causes."),
+    )
 
 
 def make_study(
@@ -220,6 +225,18 @@ def make_study(
         notes=(f"{n_failed} of {n} cases failed and are in no later stage",),
         stages={"extract": "done"},
     )
+
+
+@pytest.fixture(scope="session")
+def studies() -> Callable[..., StudyResult]:
+    """The function that makes a study."""
+    return make_study
+
+
+@pytest.fixture(scope="session")
+def graphs() -> Callable[..., CausalGraph]:
+    """The function that makes a graph of context, features and an outcome."""
+    return make_graph
 
 
 @pytest.fixture(scope="session")
