@@ -38,7 +38,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check "pip>=25.1"
 	$(BIN)/python -m pip install -q -c constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install -q -c constraints.txt -e ".[engines,torch]" --group test
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[engines,torch,dicom,cluster]" --group test
 	@touch $@
 
 clean:

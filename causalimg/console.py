@@ -15,8 +15,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from causalimg.study import StageProgress
 from causalimg.study_result import StudyResult
+from causalimg.study_run import StageProgress
 
 _SAYS = {
     "simulate": "simulate scans",

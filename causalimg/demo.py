@@ -9,8 +9,9 @@ from causalimg.datasets import phantom_cohort, phantom_truth
 from causalimg.ledger import Ledger
 from causalimg.radiomics.store import CaseStore
 from causalimg.recovery import Recovery, recovery
-from causalimg.study import StageProgress, Study
+from causalimg.study import Study
 from causalimg.study_result import StudyResult
+from causalimg.study_run import StageProgress
 
 STUDY_FILE = """\
 # The study that 'causalimg demo' runs on its simulated scans.
@@ -92,6 +93,7 @@ def run_demo(
         factual = extractor.extract(cohort, n_jobs=n_jobs)
         truth = phantom_truth(cohort, extractor, factual=factual, n_jobs=n_jobs, progress=show)
         truth.save(where / "truth.json")
+        truth.graph().save(where / "true_graph.json")
 
     Ledger(where).run(
         "simulate",

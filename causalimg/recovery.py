@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -193,7 +193,8 @@ def recovery(
 def known_effects(truth: PhantomTruth) -> Mapping[tuple[str, str], float]:
     """Return (feature, contrast) -> true effect, every contrast in both directions."""
     found: dict[tuple[str, str], float] = {}
-    for row in truth.effects.itertuples(index=False):
+    rows: Iterable[Any] = truth.effects.itertuples(index=False)
+    for row in rows:
         feature, contrast, effect = str(row.outcome), str(row.contrast), float(row.effect)
         for other in _reversed(contrast):
             found.setdefault((feature, other), -effect)

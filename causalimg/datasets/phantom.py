@@ -14,7 +14,7 @@ import pandas as pd
 
 from causalimg.atomic import write_text
 from causalimg.errors import FileReadError, InvalidInputError, UnknownNameError, nearest
-from causalimg.imaging.phantom import OBSERVED, simulate_patients
+from causalimg.imaging.phantom import OBSERVED, simulate_patients, true_graph
 from causalimg.imaging.phantom_model import PhantomModel
 from causalimg.imaging.phantom_render import Patient, render
 from causalimg.imaging.volume import ImageMask
@@ -26,6 +26,7 @@ from causalimg.tables.cohort import Cohort
 
 SCHEMA_ID = "https://causalimg.org/schemas/phantom/1.0.0"
 WORLD_FILE = "phantom.json"
+GRAPH_FILE = "true_graph.json"
 ROLES = {
     "age": "covariate",
     "sex": "covariate",
@@ -134,10 +135,12 @@ def phantom_cohort(
 ) -> Cohort:
     """Simulate a cohort of scans whose causes are known, and write it.
 
-    Writes ``images/`` and ``masks/`` (NIfTI), ``cohort.csv`` with what a hospital would know, and
-    ``phantom.json`` with what only the simulation knows. The scanner a patient meets depends on
-    site and age, age moves the biology of the lesion, and biology moves the image: the scanner
-    effect is confounded, and adjusting for age and site removes the confounding.
+    Writes ``images/`` and ``masks/`` (NIfTI), ``cohort.csv`` with what a hospital would know,
+    and what only the simulation knows: ``phantom.json`` with the model and every patient's hidden
+    variables, ``true_graph.json`` with the graph (`phantom_truth` gives it with the features).
+    The scanner a patient meets depends on site and age, age moves the biology of the lesion, and
+    biology moves the image: the scanner effect is confounded, and adjusting for age and site
+    removes the confounding.
 
     Parameters
     ----------
@@ -246,6 +249,7 @@ def _write(
             **{name: world.patients[name].to_numpy() for name in OBSERVED},
         }
     )
+    true_graph().save(folder / GRAPH_FILE)
     provenance = Provenance.of(
         "phantom",
         settings={"do": world.do, "n_patients": len(case_ids), "size": world.model.size},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,7 @@ def columns(
     edges: Sequence[tuple[int, int]],
     tiers: Sequence[Sequence[int]] | None = None,
     *,
-    most: int = 8,
+    most: int = 9,
 ) -> dict[int, int]:
     """Give each node a column, so that an edge goes from left to right where it can.
 
@@ -102,18 +103,34 @@ def columns(
         inside = [inner[b] for a, b in edges if a == node and tier_of[b] == tier_of[node]]
         if inside and not any(b == node and tier_of[a] == tier_of[node] for a, b in edges):
             inner[node] = min(inside) - 1
-    used = sorted(set(tier_of))
-    depth = {t: 1 + max(inner[k] for k in range(n_nodes) if tier_of[k] == t) for t in used}
-    kept = _shares(depth, most)
-    start, offset = {}, 0
-    for t in used:
-        start[t] = offset
-        offset += kept[t]
-    raw = [
-        start[tier_of[k]] + inner[k] * kept[tier_of[k]] // depth[tier_of[k]] for k in range(n_nodes)
-    ]
-    order = {c: k for k, c in enumerate(sorted(set(raw)))}
-    return {k: order[raw[k]] for k in range(n_nodes)}
+    layer = {k: (tier_of[k], inner[k]) for k in range(n_nodes)}
+    while len(set(layer.values())) > most:
+        merged = _merge(layer, edges)
+        if merged is None:
+            break
+        layer = merged
+    order = {place: k for k, place in enumerate(sorted(set(layer.values())))}
+    return {k: order[layer[k]] for k in range(n_nodes)}
+
+
+def _merge(
+    layer: dict[int, tuple[int, int]], edges: Sequence[tuple[int, int]]
+) -> dict[int, tuple[int, int]] | None:
+    """Join the two neighbouring layers of a tier that lose least: few edges between, few nodes."""
+    used = sorted(set(layer.values()))
+    best: tuple[int, int, tuple[int, int], tuple[int, int]] | None = None
+    for left, right in pairwise(used):
+        if left[0] != right[0]:
+            continue
+        between = sum((layer[a], layer[b]) == (left, right) for a, b in edges)
+        nodes = sum(place in (left, right) for place in layer.values())
+        inside = sum(layer[a] == layer[b] and layer[a] in (left, right) for a, b in edges)
+        cost = 2 * (between + inside) + nodes
+        if best is None or cost < best[0]:
+            best = (cost, nodes, left, right)
+    if best is None:
+        return None
+    return {k: best[2] if place == best[3] else place for k, place in layer.items()}
 
 
 def _tier_of(
@@ -128,15 +145,6 @@ def _tier_of(
             below = [known[b] for a, b in edges if a == node and b in known]
             known[node] = max(above) if above else min(below, default=0)
     return [known[node] for node in range(n_nodes)]
-
-
-def _shares(depth: dict[int, int], most: int) -> dict[int, int]:
-    """Take columns from the deepest tier until there are few enough."""
-    kept = dict(depth)
-    while sum(kept.values()) > most and max(kept.values()) > 1:
-        deepest = max(kept, key=lambda t: kept[t])
-        kept[deepest] -= 1
-    return kept
 
 
 def arrange(
@@ -255,7 +263,7 @@ def _heights(
                 total = sum(w for _, w in pull)
                 wanted.append(sum(v * w for v, w in pull) / total if pull else y[k])
                 weight.append(max(total, 0.2))
-            gaps = [(heights[a] + heights[b]) / 2 for a, b in zip(column, column[1:], strict=False)]
+            gaps = [(heights[a] + heights[b]) / 2 for a, b in pairwise(column)]
             for k, value in zip(column, _spread(wanted, weight, gaps), strict=True):
                 y[k] = value
     return y

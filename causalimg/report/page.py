@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from causalimg.atomic import write_text
 from causalimg.recovery import recovery
-from causalimg.report import sections
+from causalimg.report import rows, sections
 from causalimg.report.plots import equivalence, forest, graph, love, overlap, truth_scatter, volcano
 from causalimg.report.style import figure_to_svg, without_control
 from causalimg.report.words import answer, number, plural, share, treatment_of
@@ -97,9 +97,9 @@ def _effect_parts(result: StudyResult) -> dict[str, Any]:
                              "overlaps": [], "levels": [], "contrasts": []}  # fmt: skip
     if effects is None:
         return parts
-    parts["effect_rows"] = sections.effect_rows(result)
-    parts["contrasts"] = sections.contrast_rows(result)
-    parts["levels"] = sections.level_rows(result)
+    parts["effect_rows"] = rows.effect_rows(result)
+    parts["contrasts"] = rows.contrast_rows(result)
+    parts["levels"] = rows.level_rows(result)
     for k, name in enumerate(effects.contrasts[:_MOST_CONTRASTS]):
         parts["contrast_figures"].append(
             {
@@ -116,7 +116,7 @@ def _effect_parts(result: StudyResult) -> dict[str, Any]:
             love(effects.balance), "Covariate balance before and after weighting", "love"
         )
     if result.propensity is not None:
-        names = sections.propensity_levels(result.propensity)
+        names = rows.propensity_levels(result.propensity)
         chosen = names[1:] if len(names) == 2 else names[:_MOST_LEVELS]
         parts["overlaps"] = [
             _svg(overlap(result.propensity, name), f"Overlap of the propensity of {name}",
@@ -129,21 +129,21 @@ def _effect_parts(result: StudyResult) -> dict[str, Any]:
 def _graph_parts(result: StudyResult) -> dict[str, Any]:
     parts: dict[str, Any] = {
         "graph": None,
-        "clusters": sections.cluster_rows(result.redundancy),
-        "unused": sections.unused_rows(result.redundancy),
+        "clusters": rows.cluster_rows(result.redundancy),
+        "unused": rows.unused_rows(result.redundancy),
     }
     if result.graph is None:
         return parts
-    drawn = graph(result.graph, tiers=sections.tiers_of(result) or None,
-                  roles=sections.roles_of(result))  # fmt: skip
-    rows = sections.edge_rows(result.graph)
+    drawn = graph(result.graph, tiers=rows.tiers_of(result) or None,
+                  roles=rows.roles_of(result))  # fmt: skip
+    edges = rows.edge_rows(result.graph)
     return parts | {
         "graph": _svg(drawn, "The causal graph", "graph"),
-        "edges": rows,
-        "kind": sections.KIND_WORDS[result.graph.kind],
-        "n_unoriented": sum(row["edge"] != "→" for row in rows),
+        "edges": edges,
+        "kind": rows.KIND_WORDS[result.graph.kind],
+        "n_unoriented": sum(row["edge"] != "→" for row in edges),
         "has_support": result.graph.support is not None,
-        "has_weights": any(row["weight"] for row in rows),
+        "has_weights": any(row["weight"] for row in edges),
     }
 
 
@@ -155,7 +155,7 @@ def _invariant_parts(result: StudyResult) -> dict[str, Any]:
         "invariant": found,
         "counts": found.counts(),
         "equivalence": _svg(equivalence(found), "Effects against the margin", "equivalence"),
-        "evidence": {name: sections.evidence_rows(result, name) for name in found.counts()},
+        "evidence": {name: rows.evidence_rows(result, name) for name in found.counts()},
     }
 
 
@@ -172,6 +172,13 @@ def _truth_parts(result: StudyResult) -> dict[str, Any]:
 
 def _one_line(value: Any) -> Any:
     return without_control(value) if type(value) is str else value
+
+
+def _breakable(value: object) -> Markup:
+    """Let a long name break after its underscores."""
+    from markupsafe import Markup, escape
+
+    return Markup("_<wbr>").join(escape(without_control(str(value))).split("_"))
 
 
 @cache
@@ -191,6 +198,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_one_line,
     )
-    made.filters |= {"number": number, "share": share, "g": "{:g}".format}
+    made.filters |= {"number": number, "share": share, "g": "{:g}".format, "breakable": _breakable}
     made.globals |= {"plural": plural}
     return made

@@ -100,6 +100,8 @@ def overlap(propensity: pd.DataFrame, level: str, *, ax: Axes | None = None) -> 
     UnknownNameError
         If the table has no such level.
     """
+    from matplotlib.ticker import MaxNLocator
+
     check_columns(propensity, ["level"], "propensity table")
     known = [str(name) for name in propensity.columns if name not in ("case_id", "level")]
     if level not in known:
@@ -128,7 +130,7 @@ def overlap(propensity: pd.DataFrame, level: str, *, ax: Axes | None = None) -> 
         top = 1.1 * max(1.0, float(up.max()), float(below.max()))
         ax.set_ylim(-top, top)
         ax.set_xlim(0, 1)
-        ax.yaxis.get_major_locator().set_params(integer=True)
+        ax.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         ax.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
         label = ax.set_xlabel(f"probability of {shorten(level, 30)}, given the adjustment columns")
         label.set_parse_math(False)

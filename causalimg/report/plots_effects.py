@@ -53,7 +53,8 @@ def in_sd(effects: EffectTable, contrast: str | None = None) -> pd.DataFrame:
             "sd": sd,
         }
     )
-    return found[np.isfinite(found["effect_sd"])].reset_index(drop=True)
+    known: pd.DataFrame = found[np.isfinite(found["effect_sd"])].reset_index(drop=True)
+    return known
 
 
 def nothing(ax: Axes, said: str) -> Axes:
@@ -87,6 +88,8 @@ def volcano(
     -------
     matplotlib.axes.Axes
     """
+    from matplotlib.ticker import MaxNLocator
+
     rows = in_sd(effects, contrast)
     rows = rows[np.isfinite(rows["q"])].reset_index(drop=True)
     with style():
@@ -107,7 +110,7 @@ def volcano(
         reach = 1.28 * max(0.3, float(np.abs(rows["effect_sd"]).max()))
         ax.set_xlim(-reach, reach)
         ax.set_ylim(-0.04 * height.max() - 0.02, 1.07 * max(height.max(), 1.6))
-        ax.yaxis.get_major_locator().set_params(integer=True, nbins=8)
+        ax.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
         line = -np.log10(SIGNIFICANT)
         ax.axhline(line, color=PALETTE["muted"], lw=0.9, ls=(0, (4, 3)))
         ax.axvline(0, color=PALETTE["grey"], lw=0.9)

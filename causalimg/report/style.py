@@ -112,7 +112,7 @@ def style() -> Iterator[None]:
 
     with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(dict(_RC))
+        matplotlib.rcParams.update(dict(_RC))  # type: ignore[arg-type]
         # a name in a script that the measuring font lacks is still drawn by the reader's browser
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
         yield
@@ -222,7 +222,7 @@ def figure_to_svg(fig: Figure, *, title: str, name: str = "figure") -> str:
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
         f' class="figure" role="img" aria-label="{label}" viewBox="{box.group(1)}"'
-        f' style="width: {width:.0f}px" stroke-linejoin="round">\n<title>{label}</title>{body}'
+        f' style="--width: {width:.0f}px; width: var(--width)" stroke-linejoin="round">\n<title>{label}</title>{body}'
     ).strip()
 
 

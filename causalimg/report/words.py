@@ -151,10 +151,10 @@ def _effect_lines(result: StudyResult) -> list[str]:
         f" (q < {SIGNIFICANT:g}){given}."
     ]
     if hits.empty:
-        worst = rows.loc[rows["effect_sd"].abs().idxmax()]
+        worst = rows.iloc[int(np.argmax(rows["effect_sd"].abs().to_numpy()))]
         start = "No shift is significant; the largest estimate is"
     else:
-        worst = hits.loc[hits["effect_sd"].abs().idxmax()]
+        worst = hits.iloc[int(np.argmax(hits["effect_sd"].abs().to_numpy()))]
         start = "The largest shift is"
     level = 95 if section is None else round(100 * (1 - section.alpha))
     lines.append(
@@ -170,7 +170,7 @@ def _invariant_lines(result: StudyResult) -> list[str]:
     counts = result.invariant.counts()
     total = sum(counts.values())
     said = (
-        f"{counts['stable']} of {plural(total, 'feature')} are certified stable within"
+        f"{counts['stable'] or 'None'} of {plural(total, 'feature')} are certified stable within"
         f" ±{result.invariant.margin:g} SD"
     )
     if counts["not_certifiable"]:
@@ -228,8 +228,8 @@ def _effect_points(result: StudyResult) -> list[tuple[float, str]]:
         found.append((45, f"Limited overlap: {_sentence(limited[0])}"))
     smd = pd.to_numeric(result.effects.estimable["max_smd"], errors="coerce").max()
     if smd > 0.1:
-        found.append((40 + 60 * min(float(smd), 0.5), "After weighting a covariate still differs by"
-                      f" {number(smd, 2)} SD between the compared groups."))  # fmt: skip
+        found.append((40 + 60 * min(float(smd), 0.5), f"After weighting {_least_balanced(result)}"
+                      f" still differs by {number(smd, 2)} SD between the compared groups."))  # fmt: skip
     name = treatment_of(result)
     if name in result.table.frame.columns:
         counts = result.table.frame[name].astype(str).value_counts()
@@ -238,6 +238,15 @@ def _effect_points(result: StudyResult) -> list[tuple[float, str]]:
             found.append((35 + 0.9 * (50 - least), f"Few cases: only {least} with"
                           f" {name} = {counts.index[-1]}."))  # fmt: skip
     return found
+
+
+def _least_balanced(result: StudyResult) -> str:
+    """Return the covariate that differs most after weighting."""
+    balance = None if result.effects is None else result.effects.balance
+    if balance is None or balance.empty:
+        return "a covariate"
+    left = balance["smd_weighted"].astype(float).abs().fillna(0.0).to_numpy()
+    return str(balance["covariate"].iloc[int(np.argmax(left))])
 
 
 def _sentence(note: str) -> str:

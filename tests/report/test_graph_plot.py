@@ -13,10 +13,10 @@ from matplotlib.patches import FancyBboxPatch, Polygon
 
 from causalimg.errors import UnknownNameError
 from causalimg.graph.core import CausalGraph
+from causalimg.report.graph_drawing import wrap
 from causalimg.report.graph_layout import arrange, columns, edges_of
 from causalimg.report.labels import cover
 from causalimg.report.plots import graph
-from causalimg.report.plots_graph import wrap
 from causalimg.report.style import figure_to_svg
 
 
@@ -156,6 +156,6 @@ def test_wrapping_keeps_every_letter_of_an_ordinary_name():
     name = "wavelet_hhl_glcm_inverse_difference_moment"
     lines = wrap(name)
     assert "".join(lines) == name
-    assert max(map(len, lines)) <= 18
-    assert max(map(len, wrap("x" * 500))) <= 18
+    assert max(map(len, lines)) <= 16
+    assert max(map(len, wrap("x" * 500))) <= 16
     assert len(wrap("x" * 500)) <= 4
