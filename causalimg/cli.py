@@ -48,7 +48,7 @@ def _screen(quiet: bool, as_json: bool) -> Screen:
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("demo"),
-    patients: Annotated[int, typer.Option(help="Simulated patients.")] = 300,
+    patients: Annotated[int, typer.Option(help="Simulated patients.")] = 600,
     seed: Seed = 0,
     jobs: Jobs = -1,
     quiet: Quiet = False,

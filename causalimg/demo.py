@@ -54,7 +54,7 @@ truth = "truth.json"      # known because the scans are simulated
 def run_demo(
     folder: str | Path,
     *,
-    n_patients: int = 300,
+    n_patients: int = 600,
     random_state: int = 0,
     n_jobs: int = -1,
     progress: StageProgress | None = None,

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from causalimg.datasets import PhantomTruth
 
 StageProgress = Callable[[str, int, int], None]
+_LOWEST_THRESHOLD = 0.5
 _METHODS: dict[str, type[BaseDiscovery]] = {"pc": PC, "direct_lingam": DirectLiNGAM}
 
 
@@ -83,7 +84,7 @@ class StudyRun:
             with self._may_refuse("invariant"):
                 if "effects" not in parts:
                     raise InvalidInputError(
-                        "the scanner's effects were refused, and stability is judged by them"
+                        "the effects were refused, and stability is judged by them"
                     )
                 parts["invariant"] = self._invariant(table)
         if config.report.truth is not None:
@@ -145,7 +146,7 @@ class StudyRun:
         def compute() -> pd.DataFrame:
             threshold = section.threshold
             fitted = screen(threshold)
-            while limit is not None and len(fitted.kept_) > limit and threshold > 0.3:
+            while limit is not None and len(fitted.kept_) > limit and threshold > _LOWEST_THRESHOLD:
                 threshold = round(threshold - 0.025, 3)
                 fitted = screen(threshold)
             found: pd.DataFrame = fitted.to_frame()
@@ -168,8 +169,9 @@ class StudyRun:
         if used < section.threshold:
             self.notes.append(
                 f"features that correlate above {used} (asked: {section.threshold}) stand for one"
-                f" another in the graph, so that it has at most {limit} features (the smaller of"
-                " max_features and a fifth of the cases)"
+                f" another in the graph, to bring it towards {limit} features (the smaller of"
+                f" max_features and a fifth of the cases); {(found['status'] == 'kept').sum()} are"
+                " in it"
             )
         return found
 

@@ -46,7 +46,7 @@ def wrap(name: str, width: int = 16) -> list[str]:
     Examples
     --------
     >>> wrap("wavelet_hhl_glcm_difference_variance")
-    ['wavelet_hhl_glcm_', 'difference_', 'variance']
+    ['wavelet_hhl_', 'glcm_difference_', 'variance']
     """
     short = shorten(name, 4 * width - 8)
     words = short.replace("_", "_\0").replace(" ", " \0").split("\0")

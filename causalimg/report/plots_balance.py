@@ -142,7 +142,8 @@ def overlap(propensity: pd.DataFrame, level: str, *, ax: Axes | None = None) -> 
 def equivalence(invariant_set: InvariantSet, *, n: int = 40, ax: Axes | None = None) -> Axes:
     """Draw each feature's worst effect and interval against the margin.
 
-    A feature is stable when its whole interval lies inside the band.
+    The intervals are of single features; the verdict, which gives the colour, is corrected for
+    the number of features, so an interval inside the band can belong to an uncertified one.
 
     Parameters
     ----------

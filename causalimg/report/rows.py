@@ -226,7 +226,7 @@ def evidence_rows(result: StudyResult, verdict: str) -> list[dict[str, str]]:
             "n": number(row.n, 6),
             "needed": number(np.ceil(float(row.n_needed)), 6)
             if np.isfinite(float(row.n_needed))
-            else "no number: the effect itself is at the margin",
+            else "not known",
         }
         for row in records(part)
     ]

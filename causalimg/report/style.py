@@ -222,7 +222,8 @@ def figure_to_svg(fig: Figure, *, title: str, name: str = "figure") -> str:
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
         f' class="figure" role="img" aria-label="{label}" viewBox="{box.group(1)}"'
-        f' style="--width: {width:.0f}px; width: var(--width)" stroke-linejoin="round">\n<title>{label}</title>{body}'
+        f' style="--width: {width:.0f}px; width: var(--width)" stroke-linejoin="round">'
+        f"\n<title>{label}</title>{body}"
     ).strip()
 
 

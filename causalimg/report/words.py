@@ -111,8 +111,8 @@ def treatment_of(result: StudyResult) -> str | None:
 def answer(result: StudyResult) -> Answer:
     """Say what a study found, and what most limits it."""
     lines = [*_effect_lines(result), *_invariant_lines(result)]
-    if not lines:
-        lines = [
+    if result.effects is None:
+        lines += [
             f"{plural(len(result.table.features), 'feature')} were extracted from"
             f" {plural(len(result.table.frame), 'case')}."
         ]
@@ -135,7 +135,8 @@ def answer(result: StudyResult) -> Answer:
 
 def _effect_lines(result: StudyResult) -> list[str]:
     if result.effects is None:
-        return []
+        asked = treatment_of(result)
+        return [] if asked is None else [f"What {asked} does to the features is not answered."]
     rows = in_sd(result.effects)
     name = treatment_of(result) or "treatment"
     if rows.empty:
@@ -228,8 +229,11 @@ def _effect_points(result: StudyResult) -> list[tuple[float, str]]:
         found.append((45, f"Limited overlap: {_sentence(limited[0])}"))
     smd = pd.to_numeric(result.effects.estimable["max_smd"], errors="coerce").max()
     if smd > 0.1:
-        found.append((40 + 60 * min(float(smd), 0.5), f"After weighting {_least_balanced(result)}"
-                      f" still differs by {number(smd, 2)} SD between the compared groups."))  # fmt: skip
+        said = (
+            f"After weighting {_least_balanced(result)} still differs by {number(smd, 2)} SD"
+            " between the compared groups."
+        )
+        found.append((40 + 60 * min(float(smd), 0.5), said))
     name = treatment_of(result)
     if name in result.table.frame.columns:
         counts = result.table.frame[name].astype(str).value_counts()

@@ -14,7 +14,7 @@ from causalimg.study_result import Refusal
 from causalimg.tables.effect_table import EffectTable
 
 NASTY = "<script>alert(1)</script>"
-VOID = {"meta", "br", "input", "link", "img", "hr"}
+VOID = {"meta", "br", "wbr", "input", "link", "img", "hr"}
 SECTIONS = ("answer", "cohort", "shift", "balance", "graph", "invariant", "truth", "assumptions",
             "provenance")  # fmt: skip
 

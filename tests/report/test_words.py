@@ -40,6 +40,13 @@ def test_nothing_estimable_is_said(study):
     assert "too few" in said.weakest
 
 
+def test_effects_that_were_refused_are_said_first(study):
+    refusal = Refusal("effects", "NotEstimableError", "one level only")
+    said = answer(replace(study, effects=None, invariant=None, refusals=(refusal,)))
+    assert said.lines[0] == "What scanner does to the features is not answered."
+    assert "one level only" in said.weakest
+
+
 def test_extraction_only(bare):
     said = answer(bare)
     assert said.lines == ("32 features were extracted from 160 cases.",)

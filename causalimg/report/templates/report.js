@@ -1,4 +1,8 @@
 "use strict";
+window.addEventListener("beforeprint", () => {
+  document.querySelectorAll("details").forEach((part) => { part.open = true; });
+});
+
 (() => {
   const table = document.getElementById("effects");
   if (!table) return;
