@@ -121,7 +121,7 @@ def contrast_rows(result: StudyResult) -> list[dict[str, str]]:
                 "estimable": f"{len(part)} of {len(every)}",
                 "n": _range(part["n"]),
                 "ess": _range(part["ess"]),
-                "smd": number(part["max_smd"].astype(float).max(), 2) if len(part) else "",
+                "smd": _small(part["max_smd"].astype(float).max()) if len(part) else "",
             }
         )
     return rows
@@ -230,3 +230,7 @@ def evidence_rows(result: StudyResult, verdict: str) -> list[dict[str, str]]:
         }
         for row in records(part)
     ]
+
+
+def _small(value: float) -> str:
+    return "<0.001" if value < 0.001 else number(value, 2)
