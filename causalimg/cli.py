@@ -73,7 +73,7 @@ def demo(
         n=10,
     )
     screen.say(f"\n{recovered.in_words()}")
-    screen.say(f"\nreport: {result.folder / 'report.html'}")
+    screen.say(f"\nreport: {folder / 'results' / 'report.html'}")
     screen.result({**result.summary(), "recovery": recovered.summary()})
     raise typer.Exit(0 if result.complete else 1)
 

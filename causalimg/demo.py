@@ -77,7 +77,7 @@ def run_demo(
     recovered : Recovery
         Estimated against true effects, coverage, precision and recall.
     """
-    where = Path(folder)
+    where = Path(folder).absolute()
     where.mkdir(parents=True, exist_ok=True)
     text = STUDY_FILE.format(random_state=random_state, n_jobs=n_jobs)
     write_text(where / "study.toml", text)

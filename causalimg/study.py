@@ -70,6 +70,6 @@ class Study:
         CausalImgError
             If the study cannot start (no cohort, no engine, no case that can be read).
         """
-        where = Path(folder)
+        where = Path(folder).absolute()
         where.mkdir(parents=True, exist_ok=True)
         return StudyRun(self.config, self.folder, where, progress).result()

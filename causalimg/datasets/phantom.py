@@ -179,7 +179,7 @@ def phantom_cohort(
     patients = simulate_patients(n_patients, model=world, random_state=random_state)
     patients.insert(1, "index", np.arange(n_patients))
     made = PhantomWorld(world, int(random_state), {}, patients)
-    return _write(made, Path(folder), compress=compress, n_jobs=n_jobs, progress=progress)
+    return _write(made, Path(folder).absolute(), compress=compress, n_jobs=n_jobs, progress=progress)
 
 
 def counterfactual(
@@ -215,7 +215,7 @@ def counterfactual(
         If the cohort was not simulated.
     """
     world = PhantomWorld.of(cohort).under(do)
-    target = Path(folder)
+    target = Path(folder).absolute()
     if target.resolve() == cohort.folder.resolve():
         raise InvalidInputError(
             f"folder={target.name!r} is the cohort's own; its images would be overwritten"

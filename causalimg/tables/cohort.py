@@ -35,7 +35,8 @@ class Cohort:
         (disease) or ``feature`` (already extracted). A column without a role is ``other`` and no
         stage uses it.
     folder : pathlib.Path
-        Folder that the paths are relative to.
+        Folder that the paths are relative to; kept as an absolute path, since workers may run in
+        another folder.
     provenance : Provenance, optional
 
     Raises
@@ -88,7 +89,7 @@ class Cohort:
                 frame[column] = _as_category(frame[column])
         object.__setattr__(self, "frame", frame)
         object.__setattr__(self, "roles", roles)
-        object.__setattr__(self, "folder", Path(self.folder))
+        object.__setattr__(self, "folder", Path(self.folder).absolute())
 
     @classmethod
     def read(cls, path: str | Path, *, roles: Mapping[str, str] | None = None) -> Cohort:

@@ -120,6 +120,15 @@ def test_a_parquet_of_another_kind_is_refused(tmp_path: Path) -> None:
         read_table(path, schema="feature_table")
 
 
+def test_a_relative_folder_is_kept_as_an_absolute_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cohort = Cohort(manifest(), folder=Path("data"))
+    monkeypatch.chdir("/")
+    assert cohort.image_path("c0") == tmp_path / "data" / "images" / "c0.nii"
+
+
 def test_the_frame_of_the_caller_is_not_changed() -> None:
     frame = manifest()
     before = frame.copy()
