@@ -179,7 +179,9 @@ def phantom_cohort(
     patients = simulate_patients(n_patients, model=world, random_state=random_state)
     patients.insert(1, "index", np.arange(n_patients))
     made = PhantomWorld(world, int(random_state), {}, patients)
-    return _write(made, Path(folder).absolute(), compress=compress, n_jobs=n_jobs, progress=progress)
+    return _write(
+        made, Path(folder).absolute(), compress=compress, n_jobs=n_jobs, progress=progress
+    )
 
 
 def counterfactual(
