@@ -184,6 +184,30 @@ def extract(
 
 
 @app.command()
+def acquisition(
+    cohort: Annotated[Path, typer.Argument(help="Cohort file (.csv or .parquet).")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="A cohort file with the columns.")],
+    keyword: Annotated[
+        list[str] | None,
+        typer.Option(help="DICOM keyword (Manufacturer, KVP ...); repeat. Default: all stated."),
+    ] = None,
+    jobs: Jobs = -1,
+    quiet: Quiet = False,
+) -> None:
+    """Add columns of how each image was acquired, from DICOM headers or BIDS sidecars."""
+    from causalimg.imaging.acquisition import with_acquisition
+    from causalimg.tables.cohort import Cohort
+
+    screen = _screen(quiet, False)
+    before = Cohort.read(cohort)
+    found = with_acquisition(before, keyword or None, n_jobs=jobs)
+    found.save(out)
+    added = [name for name in found.frame.columns if name not in before.frame.columns]
+    screen.table(found.frame[["case_id", *added]], n=20)
+    screen.say(f"{len(added)} columns added -> {out}")
+
+
+@app.command()
 def discover(
     table: Table,
     out: Annotated[Path, typer.Option("--out", "-o")] = Path("graph.json"),

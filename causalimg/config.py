@@ -30,9 +30,10 @@ class StudySection(Section):
 
 
 class CohortSection(Section):
-    """``[cohort]``: the cohort file, and the role of its columns."""
+    """``[cohort]``: the cohort file, what is added from image headers, and the columns' roles."""
 
     file: str = "cohort.csv"
+    acquisition: tuple[str, ...] = ()
     context: tuple[str, ...] = ()
     covariates: tuple[str, ...] = ()
     outcomes: tuple[str, ...] = ()
@@ -50,6 +51,7 @@ class ExtractSection(Section):
     resample: tuple[float, float, float] | None = None
     normalize: bool = False
     label: int | None = Field(default=None, ge=1)
+    resample_mask: bool = False
 
 
 class RedundancySection(Section):

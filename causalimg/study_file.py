@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from causalimg.errors import CausalImgError, InvalidInputError
+from causalimg.imaging.check import header_problems
 from causalimg.schemas import NAMES, validate
 from causalimg.study import Study
 from causalimg.tables.cohort import Cohort
@@ -21,6 +22,7 @@ _ACQUISITION = ("scanner", "manufacturer", "model", "protocol", "kernel", "site"
                 "thickness")  # fmt: skip
 _OUTCOME = ("malign", "outcome", "diagnos", "disease", "metasta", "death", "event", "response",
             "recurrence", "grade", "survival", "target")  # fmt: skip
+_FILES = ("case_id", "image", "mask", "label", "roi", "series_uid")
 _FIRST = ("manufacturer", "vendor", "scanner", "protocol", "kernel", "model", "site")
 
 
@@ -31,7 +33,7 @@ def guess_roles(cohort: Cohort) -> dict[str, str]:
     """
     roles: dict[str, str] = {}
     for name in cohort.frame.columns:
-        if name in ("case_id", "image", "mask", "label"):
+        if name in _FILES:
             continue
         column = cohort.frame[name]
         text = is_categorical(column)
@@ -158,7 +160,7 @@ def _determines(cohort: Cohort, name: str, treatment: str) -> bool:
 def _describe(cohort: Cohort, roles: dict[str, str]) -> list[str]:
     lines = []
     for name in cohort.frame.columns:
-        if name in ("case_id", "image", "mask", "label"):
+        if name in _FILES:
             continue
         column = cohort.frame[name]
         missing = int(column.isna().sum())
@@ -209,7 +211,8 @@ def problems(path: str | Path) -> pd.DataFrame:
         if where.suffix == ".parquet" and (kind := _kind(where)) != "cohort":
             (FeatureTable if kind == "feature_table" else EffectTable).load(where)
             return _none()
-        found = Cohort.read(where).problems()
+        cohort = Cohort.read(where)
+        found = pd.concat([cohort.problems(), header_problems(cohort)])
         places = [f"case {r.case_id!r}, column {r.column!r}" for r in found.itertuples()]
         return pd.DataFrame({"where": places, "problem": list(found["problem"])})
     except CausalImgError as error:

@@ -10,6 +10,8 @@ import pandas as pd
 from causalimg.config import FEATURES, StudyConfig
 from causalimg.errors import CausalImgError, InvalidInputError, UnknownNameError, nearest
 from causalimg.graph.knowledge import Knowledge
+from causalimg.imaging.acquisition import with_acquisition
+from causalimg.imaging.check import header_problems
 from causalimg.radiomics.extractor import RadiomicsExtractor
 from causalimg.radiomics.store import CaseStore
 from causalimg.tables.cohort import Cohort
@@ -18,7 +20,8 @@ from causalimg.tables.cohort import Cohort
 def read_cohort(config: StudyConfig, folder: Path) -> Cohort:
     """Read the cohort file, with the roles and the groups that the study declares.
 
-    A study that declares roles decides them all; else a cohort we wrote brings its own.
+    A study that declares roles decides them all, but for columns read from image headers, which
+    bring theirs; else a cohort we wrote brings its own.
 
     Raises
     ------
@@ -39,9 +42,13 @@ def read_cohort(config: StudyConfig, folder: Path) -> Cohort:
                     " a column has one role"
                 )
             roles[name] = role
-    cohort = Cohort.read(folder / section.file, roles=roles)
+    cohort = Cohort.read(folder / section.file)
+    before = set(cohort.frame.columns)
+    if section.acquisition:
+        cohort = with_acquisition(cohort, section.acquisition, n_jobs=config.study.n_jobs)
     if roles:
-        cohort = Cohort(cohort.frame, roles, cohort.folder, cohort.provenance)
+        added = {n: role for n, role in cohort.roles.items() if n not in before}
+        cohort = Cohort(cohort.frame, {**added, **roles}, cohort.folder, cohort.provenance)
     for column, groups in section.groups.items():
         cohort = cohort.grouped(column, {new: list(old) for new, old in groups.items()})
     return cohort
@@ -121,7 +128,7 @@ def problems(config: StudyConfig, folder: Path) -> pd.DataFrame:
         cohort = read_cohort(config, folder)
     except CausalImgError as error:
         return pd.DataFrame([("[cohort]", str(error))], columns=["where", "problem"])
-    for row in cohort.problems().itertuples():
+    for row in pd.concat([cohort.problems(), header_problems(cohort)]).itertuples():
         rows.append((f"case {row.case_id!r}, column {row.column!r}", str(row.problem)))
     have = list(cohort.frame.columns)
     if config.effects is not None:

@@ -80,7 +80,10 @@ def lost_voxels(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndar
             return None
         handle.seek(layout.offset)
         count = int(np.prod(shape))
-        raw = np.frombuffer(handle.read(count * layout.dtype.itemsize), dtype=layout.dtype)
+        held = handle.read(count * layout.dtype.itemsize)
+    raw = np.frombuffer(
+        held[: len(held) // layout.dtype.itemsize * layout.dtype.itemsize], layout.dtype
+    )
     places = np.flatnonzero(~np.isfinite(raw))
     return (places, raw[places]) if len(places) else None
 
@@ -107,13 +110,16 @@ def _layout(header: bytes) -> _Layout | None:
         if len(header) >= 348 and struct.unpack_from(order + "i", header)[0] == 348:
             dim = struct.unpack_from(order + "8h", header, 40)
             code, bits = struct.unpack_from(order + "2h", header, 70)
-            offset = int(struct.unpack_from(order + "f", header, 108)[0])
+            start = struct.unpack_from(order + "f", header, 108)[0]
+            offset = int(start) if abs(start) < 2**31 else -1
         elif len(header) >= 540 and struct.unpack_from(order + "i", header)[0] == 540:
             code, bits = struct.unpack_from(order + "2h", header, 12)
             dim = struct.unpack_from(order + "8q", header, 16)
             offset = int(struct.unpack_from(order + "q", header, 168)[0])
         else:
             continue
+        if offset < 0:
+            return None
         voxels = 1
         for length in dim[1 : 1 + max(0, min(7, dim[0]))]:
             voxels *= max(1, int(length))

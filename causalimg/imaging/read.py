@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from causalimg.errors import GeometryError, ImageReadError, InvalidInputError
-from causalimg.imaging.integrity import check_complete, lost_voxels
-from causalimg.imaging.itk import captured_stderr
+from causalimg.imaging.dicom_file import (
+    SEGMENTATION,
+    STRUCTURE_SET,
+    dicom_border,
+    is_dicom,
+    open_dicom,
+    value,
+)
+from causalimg.imaging.grid import Volume, on_grid, shown
+from causalimg.imaging.itk_file import read_itk
 from causalimg.imaging.volume import ImageMask
 
 
@@ -19,20 +26,39 @@ def read_image_mask(
     *,
     case_id: str = "",
     label: int | None = None,
+    roi: str | None = None,
+    series: str | None = None,
     tolerance: float = 1e-4,
+    slice_tolerance: float = 0.05,
+    resample_mask: bool = False,
 ) -> ImageMask:
-    """Read an image and a mask (NIfTI, NRRD, MHA) and check that they belong together.
+    """Read an image and a mask and check that they belong together.
 
     Parameters
     ----------
-    image_path, mask_path : str or Path
+    image_path : str or Path
+        NIfTI, NRRD, MHA, a 2-D image (it becomes one slice), the folder of a DICOM series, or any
+        file of a DICOM series (all of that series is read).
+    mask_path : str or Path
+        NIfTI, NRRD, MHA; a DICOM SEG; an RTSTRUCT, which is rasterised on the grid of the image
+        (`causalimg.imaging.rtstruct`); or a folder that holds exactly one of the latter two.
     case_id : str
         For the messages.
     label : int, optional
-        Value of the region in the mask. None takes the only value that is not zero.
+        Value of the region in the mask, SegmentNumber of a SEG, ROINumber of an RTSTRUCT. None
+        takes the only one.
+    roi : str, optional
+        SegmentLabel of a SEG, or ROIName of an RTSTRUCT, exactly as it is written there.
+    series : str, optional
+        SeriesInstanceUID, where the image folder holds several series.
     tolerance : float
         Largest difference between the two grids: a share of a voxel for spacing and origin,
         an absolute difference for the direction cosines.
+    slice_tolerance : float
+        Largest distance of a DICOM slice from its place in an even stack, as a share of the
+        distance of two slices.
+    resample_mask : bool
+        Give a mask on another grid to the image by nearest neighbour; False refuses it.
 
     Returns
     -------
@@ -44,108 +70,168 @@ def read_image_mask(
         If a file is missing, truncated or not an image.
     GeometryError
         If the mask lies on another grid, is empty, or lacks the label; if it holds several labels
-        and none was asked for.
+        and none was asked for; if a DICOM series is not one even stack of slices.
+    UnknownNameError
+        If there is no such region or series; names the nearest.
     InvalidInputError
         If voxels inside the region are NaN or infinite.
+    MissingDependencyError
+        If a file is DICOM and pydicom is not installed.
     """
-    image = _read(Path(image_path), case_id, "image")
-    labels = _read(Path(mask_path), case_id, "mask")
-    _check_grid(image, labels, case_id, tolerance)
-    values = _array(image, Path(image_path))
-    chosen, mask = _region(_array(labels, Path(mask_path)), case_id, label)
-    inside = values[mask]
+    place = f"case {case_id!r}, column 'image'"
+    image = read_volume(image_path, where=place, series=series, slice_tolerance=slice_tolerance)
+    chosen, mask = _read_mask(
+        Path(mask_path),
+        image,
+        where=f"case {case_id!r}, column 'mask'",
+        label=label,
+        roi=roi,
+        tolerance=tolerance,
+        resample=resample_mask,
+    )
+    inside = image.array[mask]
     if inside.dtype.kind == "f":
         bad = int((~np.isfinite(inside)).sum())
         if bad:
             raise InvalidInputError(
-                f"case {case_id!r}, column 'image': {bad} of {inside.size} voxels inside the mask "
+                f"{place}: {bad} of {inside.size} voxels inside the mask "
                 "are NaN or infinite; repair the image or leave them out of the mask"
             )
-    cosines = np.asarray(image.GetDirection()).reshape(3, 3)
-    step, place = image.GetSpacing(), image.GetOrigin()
     return ImageMask(
-        image=values,
+        image=image.array,
         mask=mask,
-        spacing=(float(step[2]), float(step[1]), float(step[0])),
-        origin=(float(place[0]), float(place[1]), float(place[2])),
-        direction=tuple((float(a), float(b), float(c)) for a, b, c in cosines),
+        spacing=image.grid.spacing,
+        origin=image.grid.origin,
+        direction=image.grid.direction,
         case_id=case_id,
         label=chosen,
     )
 
 
-def _read(path: Path, case_id: str, column: str) -> Any:
-    import SimpleITK
+def read_volume(
+    path: str | Path,
+    *,
+    where: str = "image",
+    series: str | None = None,
+    slice_tolerance: float = 0.05,
+) -> Volume:
+    """Read an image of any format that `read_image_mask` knows.
 
-    where = f"case {case_id!r}, column {column!r}"
-    if not path.is_file():
-        seen = "it is a folder" if path.is_dir() else f"looked in {path.parent.name or '.'}/"
-        raise ImageReadError(f"{where}: there is no file {path.name} ({seen})")
-    check_complete(path, what=where)
-    caught: list[str] = []
-    try:
-        with captured_stderr() as caught:
-            volume = SimpleITK.ReadImage(str(path))
-    except RuntimeError as error:
-        lines = [line for line in (*str(error).splitlines(), *caught) if line.strip()]
+    Parameters
+    ----------
+    path : str or Path
+    where : str
+        Case and column, for the messages.
+    series, slice_tolerance
+        See `read_image_mask`.
+
+    Raises
+    ------
+    ImageReadError, GeometryError, UnknownNameError, MissingDependencyError
+    """
+    found = _existing(Path(path), where)
+    if found.is_dir() or is_dicom(found):
+        from causalimg.imaging.dicom_series import read_series
+
+        return read_series(found, series=series, where=where, slice_tolerance=slice_tolerance)
+    if series is not None:
+        raise InvalidInputError(
+            f"{where}: a series was asked for, and {found.name} is not DICOM; leave "
+            "'series_uid' empty"
+        )
+    return read_itk(found, where=where)
+
+
+def _existing(path: Path, where: str) -> Path:
+    if not path.exists():
         raise ImageReadError(
-            f"{where}: {path.name} is truncated, damaged or not an image that can be read "
-            f"(NIfTI, NRRD, MHA): {lines[-1].split('ERROR: ')[-1].strip()}"
-        ) from error
-    if volume.GetDimension() == 4 and volume.GetSize()[3] == 1:
-        volume = volume[:, :, :, 0]
-    if volume.GetDimension() != 3 or volume.GetNumberOfComponentsPerPixel() != 1:
-        raise GeometryError(
-            f"{where}: {path.name} has size {volume.GetSize()} and "
-            f"{volume.GetNumberOfComponentsPerPixel()} values a voxel; "
-            "a 3-D volume with one value a voxel is needed"
+            f"{where}: there is no file {path.name} (looked in {path.parent.name or '.'}/)"
         )
-    return volume
+    return path
 
 
-def _array(volume: Any, path: Path) -> np.ndarray:
-    """Return the voxels, with the NaN and infinite ones that a NIfTI file holds put back."""
-    import SimpleITK
-
-    array = np.asarray(SimpleITK.GetArrayFromImage(volume))
-    if array.dtype.kind == "f":
-        lost = lost_voxels(path, array.shape)
-        if lost is not None:
-            places, values = lost
-            array.flat[places] = values
-    return array
-
-
-def _check_grid(image: Any, mask: Any, case_id: str, tolerance: float) -> None:
-    """Compare size, spacing, direction and origin, in that order."""
-    where = f"case {case_id!r}, column 'mask'"
-    advice = "resample the mask onto the image's grid"
-    if image.GetSize() != mask.GetSize():
-        raise GeometryError(
-            f"{where}: the mask's size is {mask.GetSize()} and the image's {image.GetSize()} "
-            f"(x, y, z); {advice}"
+def _read_mask(
+    path: Path,
+    image: Volume,
+    *,
+    where: str,
+    label: int | None,
+    roi: str | None,
+    tolerance: float,
+    resample: bool,
+) -> tuple[int, np.ndarray]:
+    """Return the label and where it is, on the grid of the image."""
+    found = _existing(path, where)
+    if found.is_dir():
+        found = only_mask(found, where)
+    if is_dicom(found):
+        return _dicom_mask(found, image, where, label, roi, tolerance, resample)
+    if roi is not None:
+        raise InvalidInputError(
+            f"{where}: a region was asked for by name ({roi!r}), and {found.name} holds numbers "
+            "only; choose with 'label' and leave 'roi' empty"
         )
-    step = np.asarray(image.GetSpacing())
-    for name, one, other, limit in (
-        ("spacing", image.GetSpacing(), mask.GetSpacing(), tolerance * step),
-        ("direction", image.GetDirection(), mask.GetDirection(), tolerance),
-        ("origin", image.GetOrigin(), mask.GetOrigin(), tolerance * step.min()),
-    ):
-        if np.any(np.abs(np.subtract(one, other)) > limit):
-            raise GeometryError(
-                f"{where}: the mask's {name} is {_shown(other)} and the image's {_shown(one)}"
-                f"{'' if name == 'direction' else ' [mm]'}; {advice}, "
-                f"or raise the tolerance (now {tolerance:g}) if the two mean the same"
-            )
+    labels = read_itk(found, where=where)
+    array = labels.array
+    if image.grid.difference(labels.grid, tolerance) is not None:
+        if resample:
+            _, inside = _region(array, where, label)
+            label = int(array[inside][0])
+            array = np.where(inside, label, 0).astype(np.uint8 if label < 256 else np.int32)
+        array = on_grid(
+            array, labels.grid, image.grid, where=where, tolerance=tolerance, resample=resample
+        )
+    return _region(array, where, label)
 
 
-def _shown(numbers: Any) -> str:
-    return "(" + ", ".join(f"{float(number):.6g}" for number in numbers) + ")"
+def only_mask(folder: Path, where: str) -> Path:
+    """Return the one DICOM file of a folder.
+
+    Raises
+    ------
+    ImageReadError
+        If there is none, or several.
+    """
+    files = [file for file in sorted(folder.iterdir()) if file.is_file() and is_dicom(file)]
+    if len(files) != 1:
+        raise ImageReadError(
+            f"{where}: the folder {folder.name} holds {len(files)} DICOM files; give the mask's "
+            "own file (SEG, RTSTRUCT, NIfTI, NRRD or MHA)"
+        )
+    return files[0]
 
 
-def _region(labels: np.ndarray, case_id: str, label: int | None) -> tuple[int, np.ndarray]:
+def _dicom_mask(
+    path: Path,
+    image: Volume,
+    where: str,
+    label: int | None,
+    roi: str | None,
+    tolerance: float,
+    resample: bool,
+) -> tuple[int, np.ndarray]:
+    from causalimg.imaging.dicom_seg import read_seg
+    from causalimg.imaging.rtstruct import read_rtstruct
+
+    dataset = open_dicom(path, where=where)
+    with dicom_border(where, path.name):
+        kind = value(dataset, "SOPClassUID", str, "")
+        modality = value(dataset, "Modality", str, "")
+    if kind == STRUCTURE_SET:
+        return read_rtstruct(dataset, image, name=path.name, where=where, roi=roi, number=label)
+    if kind in SEGMENTATION:
+        return read_seg(
+            dataset, image, name=path.name, where=where, roi=roi, number=label,
+            tolerance=tolerance, resample=resample,
+        )  # fmt: skip
+    raise ImageReadError(
+        f"{where}: {path.name} is a DICOM object of modality {modality or 'unknown'}, not a mask; "
+        "give a SEG, an RTSTRUCT, or a label image as NIfTI, NRRD or MHA"
+    )
+
+
+def _region(labels: np.ndarray, where: str, label: int | None) -> tuple[int, np.ndarray]:
     """Return the label and where it is."""
-    where = f"case {case_id!r}, column 'mask'"
     present = _present(labels, where)
     if not present:
         raise GeometryError(f"{where}: the mask is empty (no voxel differs from 0)")
@@ -171,6 +257,6 @@ def _present(labels: np.ndarray, where: str) -> list[int]:
     if not np.all(np.isfinite(found)) or np.any(found != np.rint(found)):
         raise GeometryError(
             f"{where}: the mask holds values that are not whole numbers "
-            f"({_shown(found[:4])}); is it a probability map or an image?"
+            f"({shown(found[:4])}); is it a probability map or an image?"
         )
     return [int(value) for value in found if value != 0]

@@ -80,14 +80,16 @@ class ImageMask:
 
     def bounds(self) -> tuple[tuple[int, int], ...]:
         """Return first and last-plus-one index of the region along z, y and x."""
-        box = []
-        for axis in range(3):
-            others = tuple(k for k in range(3) if k != axis)
-            hit = np.flatnonzero(self.mask.any(axis=others))
-            if not len(hit):
-                raise GeometryError(f"case {self.case_id!r}, column 'mask': the mask is empty")
-            box.append((int(hit[0]), int(hit[-1]) + 1))
+        box = [self._ends(np.any(self.mask.reshape(len(self.mask), -1), axis=1))]
+        plane = np.asarray(np.any(self.mask[box[0][0] : box[0][1]], axis=0))
+        box += [self._ends(np.any(plane, axis=1)), self._ends(np.any(plane, axis=0))]
         return tuple(box)
+
+    def _ends(self, hit: Any) -> tuple[int, int]:
+        places = np.flatnonzero(hit)
+        if not len(places):
+            raise GeometryError(f"case {self.case_id!r}, column 'mask': the mask is empty")
+        return int(places[0]), int(places[-1]) + 1
 
 
 def crop(

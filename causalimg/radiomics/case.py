@@ -8,19 +8,22 @@ from typing import Any
 
 from causalimg.errors import CausalImgError
 from causalimg.imaging.read import read_image_mask
-from causalimg.provenance import sha256_file
+from causalimg.imaging.sources import source_files
+from causalimg.provenance import digest, sha256_file
 from causalimg.radiomics.engine import Engine
 from causalimg.radiomics.store import CaseStore
 
 
 @dataclass(frozen=True)
 class Case:
-    """Where the files of one case lie, and which label is wanted."""
+    """Where the files of one case lie, and which series and region of them are wanted."""
 
     case_id: str
     image: Path
     mask: Path
     label: int | None
+    series: str | None = None
+    roi: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,16 +46,23 @@ class CaseTask:
     settings: dict[str, Any]
     tolerance: float
     store: CaseStore | None
+    resample_mask: bool = False
 
     def __call__(self, case: Case) -> CaseOutcome:
         stage = "read"
         try:
-            image, mask = _hash(case.image), _hash(case.mask)
+            image, mask = _hash(case.image, case.series), _hash(case.mask)
             key = CaseStore.key(
                 image=image,
                 mask=mask,
                 label=case.label,
-                settings={"tolerance": self.tolerance, **self.settings},
+                settings={
+                    "tolerance": self.tolerance,
+                    "resample_mask": self.resample_mask,
+                    "series": case.series,
+                    "roi": case.roi,
+                    **self.settings,
+                },
                 engine=self.made_by,
             )
             known = None if self.store is None else self.store.get(key)
@@ -63,7 +73,10 @@ class CaseTask:
                 case.mask,
                 case_id=case.case_id,
                 label=case.label,
+                roi=case.roi,
+                series=case.series,
                 tolerance=self.tolerance,
+                resample_mask=self.resample_mask,
             )
             stage = "extract"
             features = self.engine.compute(scan)
@@ -75,9 +88,15 @@ class CaseTask:
         return CaseOutcome(case.case_id, features, image, mask)
 
 
-def _hash(path: Path) -> str:
-    """Hash the bytes of a file; one that is missing is left for the reader to name."""
-    return sha256_file(path) if path.is_file() else ""
+def _hash(path: Path, series: str | None = None) -> str:
+    """Hash every byte that is read: one file, or the sorted hashes of the slices of a series.
+
+    What is missing is left for the reader to name.
+    """
+    files = source_files(path, series=series)
+    if len(files) == 1:
+        return sha256_file(files[0])
+    return digest(sorted(sha256_file(file) for file in files)) if files else ""
 
 
 def failure_row(case_id: str, stage: str, error: str, reason: str) -> dict[str, str]:

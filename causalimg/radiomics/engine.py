@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from causalimg.errors import MissingDependencyError
 from causalimg.imaging.volume import ImageMask
+from causalimg.radiomics.native_engine import NativeEngine
 from causalimg.radiomics.pyradiomics_engine import PyRadiomicsEngine
 from causalimg.radiomics.settings import ExtractionSettings
 from causalimg.registry import load
 
-_OWN: dict[str, Callable[[ExtractionSettings], Any]] = {"pyradiomics": PyRadiomicsEngine}
+_OWN: dict[str, Callable[[ExtractionSettings], Any]] = {
+    "native": NativeEngine,
+    "pyradiomics": PyRadiomicsEngine,
+}
 
 
 class Engine(Protocol):
@@ -33,7 +36,7 @@ class Engine(Protocol):
 
 
 def make_engine(name: str, settings: ExtractionSettings) -> Engine:
-    """Return the engine of that name; ``auto`` is the first that is installed.
+    """Return the engine of that name; ``auto`` is ``native``.
 
     Raises
     ------
@@ -43,12 +46,7 @@ def make_engine(name: str, settings: ExtractionSettings) -> Engine:
         If its package is not installed.
     """
     if name == "auto":
-        if not PyRadiomicsEngine.available():
-            raise MissingDependencyError(
-                "engine='auto' finds no extraction engine; run pip install \"causalimg[engines]\" "
-                "for PyRadiomics (it needs a C compiler)"
-            )
-        name = "pyradiomics"
+        name = "native"
     maker = _OWN.get(name)
     engine: Engine = (maker or load("causalimg.extractors", name))(settings)
     return engine

@@ -14,14 +14,16 @@ from causalimg.parallel import Failure, ordered_map
 from causalimg.provenance import Provenance, digest
 from causalimg.radiomics.case import Case, CaseOutcome, CaseTask, failure_row
 from causalimg.radiomics.engine import make_engine
-from causalimg.radiomics.names import describe
+from causalimg.radiomics.ibsi_names import IBSI_FEATURES
+from causalimg.radiomics.ibsi_settings import IbsiSettings
+from causalimg.radiomics.names import Feature, describe
 from causalimg.radiomics.settings import ExtractionSettings
 from causalimg.radiomics.store import CaseStore
 from causalimg.tables.cohort import Cohort
 from causalimg.tables.encode import is_categorical
 from causalimg.tables.features import Column, FeatureTable, failure_table
 
-_NOT_CONTEXT = ("case_id", "image", "mask", "label")
+_NOT_CONTEXT = ("case_id", "image", "mask", "label", "roi", "series_uid")
 
 
 class RadiomicsExtractor:
@@ -30,11 +32,13 @@ class RadiomicsExtractor:
     Parameters
     ----------
     engine : str
-        ``"pyradiomics"``, or ``"auto"`` for the first engine that is installed.
+        ``"native"`` (also ``"auto"``), with PyRadiomics' values and nothing to compile, or
+        ``"pyradiomics"``.
     image_types : sequence of str, or mapping of str to mapping
         ``original``, ``wavelet``, ``log``, ``square``, ``squareroot``, ``logarithm``,
-        ``exponential``, ``gradient``; as a mapping with options, ``{"log": {"sigma": [1, 3]}}``
-        (sigma in mm). ``bin_width`` or ``bin_count`` among the options holds for that type only.
+        ``exponential``, ``gradient``, ``lbp2d``; as a mapping with options,
+        ``{"log": {"sigma": [1, 3]}}`` (sigma in mm). ``bin_width`` or ``bin_count`` among the
+        options holds for that type only.
     feature_classes : sequence of str, or mapping of str to sequence of str, optional
         ``shape``, ``firstorder``, ``glcm``, ``gldm``, ``glrlm``, ``glszm``, ``ngtdm``; as a
         mapping with the features wanted of each. None: all seven, 107 features of the image.
@@ -51,11 +55,24 @@ class RadiomicsExtractor:
     margin : int, optional
         Voxels kept around the region before filtering. None: as far as the filters reach (six
         voxels; ten sigma for the Laplacian of Gaussian).
+    resegment_range : sequence of float, optional
+        One or two limits of the intensities that stay in the region, for all but shape.
+    resegment_mode : {"absolute", "relative", "sigma"}
+        The limits are intensities, shares of the maximum, or standard deviations from the mean.
+    force_2d : bool
+        Texture and wavelets within slices only.
+    mode : {"pyradiomics", "ibsi"}
+        ``ibsi``: the features and the preprocessing of the IBSI, with the settings ``ibsi``.
+    ibsi : IbsiSettings, optional
+    settings : ExtractionSettings, optional
+        All settings in one record, in place of those above (``ExtractionSettings.of`` has more).
     label : int, optional
         Value of the region in the masks; the cohort's column ``label`` comes first. None: the
         only value there is.
     tolerance : float
         Largest difference between the grids of image and mask, as a share of a voxel.
+    resample_mask : bool
+        Give a mask on another grid to the image by nearest neighbour; False refuses the case.
     store : CaseStore or path, optional
         Keeps each case's features on disk, so that a run that was stopped goes on where it was.
 
@@ -81,11 +98,18 @@ class RadiomicsExtractor:
         normalize: bool = False,
         normalize_scale: float = 100.0,
         margin: int | None = None,
+        resegment_range: Sequence[float] | None = None,
+        resegment_mode: str = "absolute",
+        force_2d: bool = False,
+        mode: str = "pyradiomics",
+        ibsi: IbsiSettings | None = None,
+        settings: ExtractionSettings | None = None,
         label: int | None = None,
         tolerance: float = 1e-4,
+        resample_mask: bool = False,
         store: CaseStore | str | Path | None = None,
     ) -> None:
-        settings = ExtractionSettings.of(
+        given = ExtractionSettings.of(
             image_types=image_types,
             feature_classes=feature_classes,
             bin_width=bin_width,
@@ -94,7 +118,19 @@ class RadiomicsExtractor:
             normalize=normalize,
             normalize_scale=normalize_scale,
             margin=margin,
+            resegment_range=resegment_range,
+            resegment_mode=resegment_mode,
+            force_2d=force_2d,
+            mode=mode,
+            ibsi=ibsi,
         )
+        if settings is None:
+            settings = given
+        elif given != ExtractionSettings.of():
+            raise InvalidInputError(
+                "settings= holds all settings of the extraction, so none can be given beside it; "
+                "put them into ExtractionSettings.of(...)"
+            )
         if label is not None and (int(label) != label or label < 1):
             raise InvalidInputError(f"label={label}: a whole number above 0, or None")
         if not tolerance >= 0:
@@ -103,7 +139,34 @@ class RadiomicsExtractor:
         self._engine = make_engine(engine, settings)
         self._label = None if label is None else int(label)
         self._tolerance = float(tolerance)
+        self._resample_mask = bool(resample_mask)
         self._store = _opened(store)
+
+    @classmethod
+    def from_parameter_file(
+        cls,
+        path: str | Path,
+        *,
+        engine: str = "auto",
+        tolerance: float = 1e-4,
+        store: CaseStore | str | Path | None = None,
+    ) -> RadiomicsExtractor:
+        """Make an extractor from a parameter file of PyRadiomics (YAML or JSON).
+
+        Raises
+        ------
+        FileReadError, MissingDependencyError, UnknownNameError, InvalidInputError
+            If the file cannot be read, or holds what has no meaning here.
+        """
+        from causalimg.radiomics.parameter_file import label_of
+
+        return cls(
+            engine=engine,
+            settings=ExtractionSettings.from_yaml(path),
+            label=label_of(Path(path)),
+            tolerance=tolerance,
+            store=store,
+        )
 
     def settings(self) -> dict[str, Any]:
         """Return everything that the values depend on, but the images (canonical JSON types)."""
@@ -112,6 +175,7 @@ class RadiomicsExtractor:
             "engine_version": self._engine.version(),
             "label": self._label,
             "tolerance": self._tolerance,
+            "resample_mask": self._resample_mask,
             **self._settings.to_dict(),
         }
 
@@ -124,7 +188,7 @@ class RadiomicsExtractor:
             If the engine cannot compute features of this region.
         """
         values = self._engine.compute(scan)
-        return {describe(name).name: value for name, value in values.items()}
+        return {_described(name).name: value for name, value in values.items()}
 
     def extract(
         self,
@@ -160,6 +224,7 @@ class RadiomicsExtractor:
             made_by=f"{self._engine.name} {self._engine.version()}",
             settings=self._settings.to_dict(),
             tolerance=self._tolerance,
+            resample_mask=self._resample_mask,
             store=self._store if store is None else _opened(store),
         )
         cases = self._cases(cohort)
@@ -178,12 +243,16 @@ class RadiomicsExtractor:
                 cohort.folder / str(image),
                 cohort.folder / str(mask),
                 self._label if label is None else label,
+                series,
+                roi,
             )
-            for case_id, image, mask, label in zip(
+            for case_id, image, mask, label, series, roi in zip(
                 cohort.frame["case_id"],
                 cohort.frame["image"],
                 cohort.frame["mask"],
                 labels,
+                _texts(cohort, "series_uid"),
+                _texts(cohort, "roi"),
                 strict=True,
             )
         ]
@@ -199,7 +268,7 @@ class RadiomicsExtractor:
             else:
                 done.append(outcome)
         names = list(dict.fromkeys(name for outcome in done for name in outcome.features))
-        known = [describe(name) for name in names]
+        known = [_described(name) for name in names]
         values = pd.DataFrame(
             {
                 feature.name: [outcome.features.get(name, float("nan")) for outcome in done]
@@ -246,7 +315,26 @@ class RadiomicsExtractor:
 
 
 def _opened(store: CaseStore | str | Path | None) -> CaseStore | None:
-    return store if store is None or isinstance(store, CaseStore) else CaseStore(Path(store))
+    return (
+        store
+        if store is None or isinstance(store, CaseStore)
+        else CaseStore(Path(store).absolute())
+    )
+
+
+def _texts(cohort: Cohort, column: str) -> list[str | None]:
+    """Return an optional text column of the cohort; None where a cell is empty or it is absent."""
+    if column not in cohort.frame.columns:
+        return [None] * len(cohort.frame)
+    return [None if pd.isna(v) or not str(v).strip() else str(v) for v in cohort.frame[column]]
+
+
+def _described(name: str) -> Feature:
+    """Describe a column of either mode."""
+    column = IBSI_FEATURES.get(name)
+    if column is None:
+        return describe(name)
+    return Feature(name, column.family, "original", column.unit, column.ibsi, column.tag)
 
 
 def _type(series: pd.Series) -> str:

@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 
 from causalimg.errors import UnknownNameError, nearest
+from causalimg.radiomics.ibsi_names import IBSI_FEATURES
 
 # name: unit, IBSI code. An empty code: the IBSI defines no such feature, or another one under the
 # same name (PyRadiomics does not subtract 3 from kurtosis).
@@ -35,6 +36,17 @@ _FEATURES: dict[str, dict[str, tuple[str, str]]] = {
         "SurfaceArea": ("mm^2", "C0JK"),
         "SurfaceVolumeRatio": ("1/mm", "2PR5"),
         "VoxelVolume": ("mm^3", "YEKZ"),
+    },
+    "shape2D": {
+        "Elongation": ("1", ""),
+        "MajorAxisLength": ("mm", ""),
+        "MaximumDiameter": ("mm", ""),
+        "MeshSurface": ("mm^2", ""),
+        "MinorAxisLength": ("mm", ""),
+        "Perimeter": ("mm", ""),
+        "PerimeterSurfaceRatio": ("1/mm", ""),
+        "PixelSurface": ("mm^2", ""),
+        "Sphericity": ("1", ""),
     },
     "firstorder": {
         "10Percentile": ("intensity", "QG58"),
@@ -143,8 +155,10 @@ _FEATURES: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 FAMILIES = tuple(_FEATURES)
+DEFAULT_FAMILIES = tuple(family for family in FAMILIES if family != "shape2D")
 _FILTERED = re.compile(
-    r"(wavelet\d*_[lh]{3}|log_sigma_[0-9_]+_mm_3d|square|squareroot|logarithm|exponential|gradient)_"
+    r"(wavelet\d*_[lh]{2,3}|log_sigma_[0-9_]+_mm_3d|square|squareroot|logarithm|exponential"
+    r"|gradient|lbp_2d)_"
 )
 
 
@@ -157,7 +171,8 @@ class Feature:
     name : str
         Column identifier.
     family : str
-        ``shape``, ``firstorder``, ``glcm``, ``gldm``, ``glrlm``, ``glszm`` or ``ngtdm``.
+        ``shape``, ``shape2D``, ``firstorder``, ``glcm``, ``gldm``, ``glrlm``, ``glszm`` or
+        ``ngtdm``.
     image_type : str
         ``original``, ``wavelet_llh``, ``log_sigma_3_0_mm_3d`` ...
     unit : str
@@ -165,7 +180,7 @@ class Feature:
     ibsi : str
         IBSI code, empty where the IBSI defines no such feature.
     original_name : str
-        PyRadiomics' spelling.
+        PyRadiomics' spelling; in the `ibsi` mode the tag in the IBSI's tables.
     """
 
     name: str
@@ -204,7 +219,7 @@ def snake_case(name: str) -> str:
 
 
 def describe(original_name: str) -> Feature:
-    """Describe a feature given PyRadiomics' name for it.
+    """Describe a feature given PyRadiomics' name for it, or its column name in the `ibsi` mode.
 
     Examples
     --------
@@ -215,18 +230,22 @@ def describe(original_name: str) -> Feature:
     Feature(name='wavelet_hhl_firstorder_mean', family='firstorder', image_type='wavelet_hhl',
             unit='intensity', ibsi='Q4LE', original_name='wavelet-HHL_firstorder_Mean')
     """
+    ours = IBSI_FEATURES.get(original_name)
+    if ours is not None:
+        return Feature(ours.name, ours.family, "original", ours.unit, ours.ibsi, ours.tag)
     image_type, _, rest = original_name.partition("_")
     family, _, feature = rest.partition("_")
     if feature not in _FEATURES.get(family, {}):
         raise UnknownNameError(
             f"{original_name!r} is not a feature name of PyRadiomics "
-            "(image type, class and feature, such as 'original_glcm_Contrast')"
+            "(image type, class and feature, such as 'original_glcm_Contrast') or the IBSI mode "
+            "(such as 'glcm_contrast_3d_merged')"
         )
     unit, ibsi = _FEATURES[family][feature]
     kind = snake_case(image_type)
     prefix = "" if kind == "original" else f"{kind}_"
     return Feature(
-        f"{prefix}{family}_{snake_case(feature)}", family, kind, unit, ibsi, original_name
+        f"{prefix}{family.lower()}_{snake_case(feature)}", family, kind, unit, ibsi, original_name
     )
 
 
@@ -238,9 +257,11 @@ def is_feature(name: str) -> bool:
     >>> is_feature("glcm_contrast"), is_feature("wavelet_hhl_glcm_contrast"), is_feature("age")
     (True, True, False)
     """
+    if name in IBSI_FEATURES:
+        return True
     for family, features in _FEATURES.items():
         for feature in features:
-            column = f"{family}_{snake_case(feature)}"
+            column = f"{family.lower()}_{snake_case(feature)}"
             if name == column or (name.endswith(f"_{column}") and _FILTERED.match(name)):
                 return True
     return False

@@ -4,8 +4,7 @@ PyRadiomics filters the whole image and hashes it twice; five sixths of its time
 image is cut first, to the region plus the reach of the filter, with the same values.
 
 Where it differs from `radiomics` on purpose: a mask that covers the whole image is padded by one
-voxel, where some releases refuse it; the Laplacian of Gaussian sees ten sigma around the region
-after resampling, where PyRadiomics keeps five voxels.
+voxel, where some releases refuse it.
 
 References
 ----------
@@ -30,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from causalimg.errors import InvalidInputError, MissingDependencyError
+from causalimg.imaging.intensities import Intensities
 from causalimg.imaging.itk import one_thread
 from causalimg.imaging.volume import ImageMask, crop, pad, to_sitk
 from causalimg.radiomics.settings import ExtractionSettings
@@ -44,10 +44,19 @@ _SPELLING = {
     "logarithm": "Logarithm",
     "exponential": "Exponential",
     "gradient": "Gradient",
+    "lbp2d": "LBP2D",
 }
-_OPTIONS = {"use_spacing": "gradientUseSpacing", "bin_width": "binWidth", "bin_count": "binCount"}
+_OPTIONS = {
+    "use_spacing": "gradientUseSpacing",
+    "bin_width": "binWidth",
+    "bin_count": "binCount",
+    "radius": "lbp2DRadius",
+    "samples": "lbp2DSamples",
+    "method": "lbp2DMethod",
+}
 _WHOLE_IMAGE = ("square", "squareroot", "logarithm", "exponential")
 _MARGIN = 6
+_PADDING = 5
 _SIGMAS = 10.0
 _DISTRIBUTIONS = ("pyradiomics-bhklab", "pyradiomics", "pyradiomics-cuda")
 
@@ -63,11 +72,17 @@ class PyRadiomicsEngine:
     ------
     MissingDependencyError
         If no distribution of PyRadiomics is installed.
+    InvalidInputError
+        If the settings are of the mode ``ibsi``.
     """
 
     name = "pyradiomics"
 
     def __init__(self, settings: ExtractionSettings) -> None:
+        if settings.mode != "pyradiomics":
+            raise InvalidInputError(
+                f"engine='pyradiomics' has no mode {settings.mode!r}; take engine='native'"
+            )
         if not self.available():
             raise MissingDependencyError(
                 "engine='pyradiomics' needs PyRadiomics, which is not installed; run "
@@ -100,7 +115,13 @@ class PyRadiomicsEngine:
             Saying what PyRadiomics refused, and for which case.
         """
         if self.settings.normalize:
-            scan = _normalized(scan, self.settings.normalize_scale)
+            source = Intensities.normalised(
+                scan.image,
+                scale=self.settings.normalize_scale,
+                clip=self.settings.remove_outliers,
+                case_id=scan.case_id,
+            )
+            scan = replace(scan, image=source.all())
         if scan.mask.all():
             scan = pad(scan, 1)
         found: dict[str, float] = {}
@@ -164,7 +185,7 @@ class PyRadiomicsEngine:
     def _engine(self, part: ImageMask, image_types: list[str], *, shape: bool) -> Any:
         from radiomics.featureextractor import RadiomicsFeatureExtractor
 
-        options: dict[str, Any] = {"label": 1, "additionalInfo": False}
+        options: dict[str, Any] = {"label": 1, "additionalInfo": False, **self._rules()}
         if self.settings.bin_count is not None:
             options["binCount"] = self.settings.bin_count
         else:
@@ -174,7 +195,9 @@ class PyRadiomicsEngine:
                 new or old for new, old in zip(self.settings.resample, part.spacing, strict=True)
             )
             options["resampledPixelSpacing"] = [x, y, z]
-            options["padDistance"] = max(self._margin(image_types, (z, y, x)))
+            margin = self.settings.margin
+            options["padDistance"] = _PADDING if margin is None else margin
+            options["interpolator"] = self.settings.interpolator
         engine = RadiomicsFeatureExtractor(**options)
         engine.enabledImagetypes = {
             _SPELLING[name]: {
@@ -186,13 +209,33 @@ class PyRadiomicsEngine:
         engine.enabledFeatures = {
             family: list(names)
             for family, names in self.settings.feature_classes.items()
-            if family != "shape" or shape
+            if not family.startswith("shape") or shape
         }
         return engine
 
+    def _rules(self) -> dict[str, Any]:
+        """Return the settings that hold for every image type, by PyRadiomics' names."""
+        settings = self.settings
+        rules: dict[str, Any] = {
+            "force2D": settings.force_2d,
+            "force2Ddimension": settings.force_2d_dimension,
+            "distances": list(settings.distances),
+            "weightingNorm": settings.weighting,
+            "symmetricalGLCM": settings.symmetric_glcm,
+            "gldm_a": settings.gldm_alpha,
+            "voxelArrayShift": settings.array_shift,
+            "minimumROIDimensions": settings.minimum_dimensions,
+            "minimumROISize": settings.minimum_voxels,
+        }
+        if settings.resegment_range is not None:
+            rules["resegmentRange"] = list(settings.resegment_range)
+            rules["resegmentMode"] = settings.resegment_mode
+            rules["resegmentShape"] = settings.resegment_shape
+        return rules
+
     def _check_all_there(self, found: dict[str, float], scan: ImageMask, said: list[str]) -> None:
         """Refuse a result in which PyRadiomics left out a filtered image (it only logs that)."""
-        if set(self.settings.feature_classes) == {"shape"}:
+        if set(self.settings.feature_classes) <= {"shape", "shape2D"}:
             return
         wanted = []
         for image_type, options in self.settings.image_types.items():
@@ -201,7 +244,8 @@ class PyRadiomicsEngine:
                 wanted += [f"log-sigma-{width}-mm-3D_" for width in widths]
             else:
                 end = "-" if image_type == "wavelet" else "_"
-                wanted.append(f"{_SPELLING[image_type].lower()}{end}")
+                start = "lbp-2D" if image_type == "lbp2d" else _SPELLING[image_type].lower()
+                wanted.append(f"{start}{end}")
         lost = [start for start in wanted if not any(name.startswith(start) for name in found)]
         if lost:
             raise InvalidInputError(
@@ -209,23 +253,6 @@ class PyRadiomicsEngine:
                 f"{', '.join(start[:-1] for start in lost)}: "
                 f"{'; '.join(said) or 'it does not say why'}"
             )
-
-
-def _normalized(scan: ImageMask, scale: float) -> ImageMask:
-    """Subtract the mean of the whole image and divide by its standard deviation."""
-    values = scan.image.astype(np.float64)
-    if not np.isfinite(values).all():
-        raise InvalidInputError(
-            f"case {scan.case_id!r}, column 'image': {int((~np.isfinite(values)).sum())} voxels "
-            "are NaN or infinite, so the image cannot be normalised; fill them first"
-        )
-    spread = float(values.std(ddof=1))
-    if spread == 0:
-        raise InvalidInputError(
-            f"case {scan.case_id!r}, column 'image': every voxel is {values.flat[0]:g}, so the "
-            "image cannot be normalised"
-        )
-    return replace(scan, image=scale * (values - values.mean()) / spread)
 
 
 def _check_surroundings(

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from causalimg.errors import InvalidInputError, UnknownNameError, nearest
-from causalimg.radiomics.names import FAMILIES, features_of, snake_case
+from causalimg.errors import InvalidInputError
+from causalimg.imaging.preprocess import INTERPOLATORS, RESEGMENTATION
+from causalimg.radiomics.ibsi_settings import IbsiSettings
+from causalimg.radiomics.settings_values import (
+    IMAGE_TYPES,
+    MODES,
+    WEIGHTINGS,
+    check_one_of,
+    check_whole,
+    feature_classes_of,
+    ibsi_of,
+    image_types_of,
+    is_positive,
+    limits_of,
+    spacing_of,
+)
 
-# image type -> its options and their defaults; LoG needs a sigma, so it has none
-_IMAGE_TYPES: dict[str, dict[str, Any]] = {
-    "original": {},
-    "wavelet": {"wavelet": "coif1", "level": 1, "start_level": 0},
-    "log": {"sigma": None},
-    "square": {},
-    "squareroot": {},
-    "logarithm": {},
-    "exponential": {},
-    "gradient": {"use_spacing": True},
-}
-_ALIASES = {"lo_g": "log", "square_root": "squareroot"}
-IMAGE_TYPES = tuple(_IMAGE_TYPES)
-_BINNING = ("bin_width", "bin_count")
+__all__ = ["IMAGE_TYPES", "MODES", "ExtractionSettings"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,39 @@ class ExtractionSettings:
     normalize_scale : float
         Factor after that.
     margin : int or None
-        Voxels kept around the region before filtering; None: as many as the filters reach.
+        Voxels kept around the region before filtering; None: as many as the filters reach, or
+        five where the image is resampled, as PyRadiomics keeps.
+    remove_outliers : float or None
+        Normalised intensities are clipped to so many standard deviations.
+    interpolator : str
+        SimpleITK's name.
+    resegment_range : tuple of float or None
+        One or two limits of the intensities that stay in the region, for all but shape.
+    resegment_mode : {"absolute", "relative", "sigma"}
+    resegment_shape : bool
+        For shape too.
+    force_2d : bool
+        Texture and wavelets within slices only.
+    force_2d_dimension : {0, 1, 2}
+        Axis (z, y, x) across the slices.
+    distances : tuple of int
+        Of the neighbours in GLCM, GLDM and NGTDM [voxels].
+    weighting : str or None
+        Merge the GLCM and GLRLM of all directions, weighted by the length of a step: a norm. None:
+        average the features over the directions.
+    symmetric_glcm : bool
+    gldm_alpha : int
+        Largest difference between dependent grey levels.
+    array_shift : float
+        Added to the intensities in the energy features.
+    minimum_dimensions : {1, 2, 3}
+        Axes along which the region must be more than a voxel long.
+    minimum_voxels : int or None
+        The region must have more voxels than this.
+    mode : {"pyradiomics", "ibsi"}
+        Who owns the preprocessing and the features. In the mode ``ibsi`` only ``ibsi`` is used.
+    ibsi : IbsiSettings or None
+        The settings of the mode ``ibsi``.
     """
 
     image_types: dict[str, dict[str, Any]]
@@ -57,19 +91,32 @@ class ExtractionSettings:
     normalize: bool
     normalize_scale: float
     margin: int | None
+    remove_outliers: float | None = None
+    interpolator: str = "sitkBSpline"
+    resegment_range: tuple[float, ...] | None = None
+    resegment_mode: str = "absolute"
+    resegment_shape: bool = False
+    force_2d: bool = False
+    force_2d_dimension: int = 0
+    distances: tuple[int, ...] = (1,)
+    weighting: str | None = None
+    symmetric_glcm: bool = True
+    gldm_alpha: int = 0
+    array_shift: float = 0.0
+    minimum_dimensions: int = 2
+    minimum_voxels: int | None = None
+    mode: str = "pyradiomics"
+    ibsi: IbsiSettings | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON types, in a canonical form."""
-        return {
-            "image_types": {name: dict(options) for name, options in self.image_types.items()},
-            "feature_classes": {name: list(kept) for name, kept in self.feature_classes.items()},
-            "bin_width": self.bin_width,
-            "bin_count": self.bin_count,
-            "resample": None if self.resample is None else list(self.resample),
-            "normalize": self.normalize,
-            "normalize_scale": self.normalize_scale,
-            "margin": self.margin,
-        }
+        document = asdict(self)
+        for name, value in document.items():
+            if isinstance(value, tuple):
+                document[name] = list(value)
+        document["feature_classes"] = {k: list(v) for k, v in self.feature_classes.items()}
+        document["ibsi"] = None if self.ibsi is None else self.ibsi.to_dict()
+        return document
 
     @classmethod
     def of(
@@ -83,6 +130,22 @@ class ExtractionSettings:
         normalize: bool = False,
         normalize_scale: float = 100.0,
         margin: int | None = None,
+        remove_outliers: float | None = None,
+        interpolator: str = "sitkBSpline",
+        resegment_range: Sequence[float] | None = None,
+        resegment_mode: str = "absolute",
+        resegment_shape: bool = False,
+        force_2d: bool = False,
+        force_2d_dimension: int = 0,
+        distances: Sequence[int] = (1,),
+        weighting: str | None = None,
+        symmetric_glcm: bool = True,
+        gldm_alpha: int = 0,
+        array_shift: float = 0.0,
+        minimum_dimensions: int = 2,
+        minimum_voxels: int | None = None,
+        mode: str = "pyradiomics",
+        ibsi: IbsiSettings | None = None,
     ) -> ExtractionSettings:
         """Check the settings and fill in what was left out.
 
@@ -110,110 +173,60 @@ class ExtractionSettings:
             raise InvalidInputError(f"margin={margin}: a whole number of voxels, or None")
         if not 0 < normalize_scale < math.inf:
             raise InvalidInputError(f"normalize_scale={normalize_scale}: a factor above 0")
+        if remove_outliers is not None and not is_positive(remove_outliers):
+            raise InvalidInputError(
+                f"remove_outliers={remove_outliers}: a number of standard deviations above 0"
+            )
+        check_whole("force_2d_dimension", force_2d_dimension, 0, 2)
+        check_whole("gldm_alpha", gldm_alpha, 0, None)
+        check_whole("minimum_dimensions", minimum_dimensions, 1, 3)
+        if minimum_voxels is not None:
+            check_whole("minimum_voxels", minimum_voxels, 1, None)
+        steps = tuple(sorted(set(distances)))
+        if not steps:
+            raise InvalidInputError("distances is empty; the next voxels are at distance 1")
+        for distance in steps:
+            check_whole("distances", distance, 1, None)
+        if weighting is not None:
+            check_one_of("weighting", weighting, WEIGHTINGS)
         return cls(
-            image_types=_image_types(image_types),
-            feature_classes=_feature_classes(feature_classes),
+            image_types=image_types_of(image_types),
+            feature_classes=feature_classes_of(feature_classes),
             bin_width=None if bin_width is None else float(bin_width),
             bin_count=None if bin_count is None else int(bin_count),
-            resample=_spacing(resample),
+            resample=spacing_of(resample),
             normalize=bool(normalize),
             normalize_scale=float(normalize_scale) if normalize else 1.0,
             margin=None if margin is None else int(margin),
+            remove_outliers=None if remove_outliers is None or not normalize else remove_outliers,
+            interpolator=check_one_of("interpolator", interpolator, INTERPOLATORS),
+            resegment_range=limits_of(resegment_range),
+            resegment_mode=check_one_of("resegment_mode", resegment_mode, RESEGMENTATION),
+            resegment_shape=bool(resegment_shape),
+            force_2d=bool(force_2d),
+            force_2d_dimension=int(force_2d_dimension),
+            distances=tuple(int(distance) for distance in steps),
+            weighting=weighting,
+            symmetric_glcm=bool(symmetric_glcm),
+            gldm_alpha=int(gldm_alpha),
+            array_shift=float(array_shift),
+            minimum_dimensions=int(minimum_dimensions),
+            minimum_voxels=minimum_voxels,
+            mode=check_one_of("mode", mode, MODES),
+            ibsi=ibsi_of(mode, ibsi),
         )
 
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> ExtractionSettings:
+        """Read a parameter file of PyRadiomics (YAML or JSON).
 
-def _image_types(
-    given: Sequence[str] | Mapping[str, Mapping[str, Any]],
-) -> dict[str, dict[str, Any]]:
-    wanted: Mapping[str, Mapping[str, Any]]
-    if isinstance(given, Mapping):
-        wanted = given
-    else:
-        wanted = {name: {} for name in ((given,) if isinstance(given, str) else given)}
-    if not wanted:
-        raise InvalidInputError("image_types is empty; the plain image is 'original'")
-    checked: dict[str, dict[str, Any]] = {}
-    for name, options in wanted.items():
-        key = snake_case(name)
-        key = _ALIASES.get(key, key)
-        if key not in _IMAGE_TYPES:
-            raise UnknownNameError(
-                f"image_types: no image type {name!r}{nearest(key, IMAGE_TYPES)} "
-                f"(there are: {', '.join(IMAGE_TYPES)})"
-            )
-        known = _IMAGE_TYPES[key]
-        for option in options or {}:
-            if option not in known and option not in _BINNING:
-                allowed = (*known, *_BINNING)
-                raise UnknownNameError(
-                    f"image_types: {key!r} has no option {option!r}{nearest(option, allowed)} "
-                    f"(it has: {', '.join(allowed)})"
-                )
-        checked[key] = {**known, **(options or {})}
-        _check_options(key, checked[key])
-    return checked
+        Raises
+        ------
+        MissingDependencyError
+            If PyYAML is not installed.
+        UnknownNameError, InvalidInputError
+            If the file holds a setting that is not known, or that has no meaning here.
+        """
+        from causalimg.radiomics.parameter_file import options_of
 
-
-def _check_options(image_type: str, options: dict[str, Any]) -> None:
-    """Check the values of one image type, and bring them into one form."""
-    where = f"image_types: {image_type!r}"
-    if image_type == "log":
-        sigma = options["sigma"]
-        widths = tuple(sigma) if isinstance(sigma, Sequence) else (sigma,)
-        if not widths or not all(_positive(width) for width in widths):
-            raise InvalidInputError(
-                f"{where}: sigma={sigma!r}; one or more widths above 0 [mm], such as [1, 3]"
-            )
-        options["sigma"] = tuple(float(width) for width in widths)
-    if image_type == "wavelet":
-        for option, least in (("level", 1), ("start_level", 0)):
-            value = options[option]
-            if not isinstance(value, int) or value < least:
-                raise InvalidInputError(
-                    f"{where}: {option}={value!r}; a whole number, at least {least}"
-                )
-    for option in _BINNING:
-        if option in options and not _positive(options[option]):
-            raise InvalidInputError(f"{where}: {option}={options[option]!r}; a number above 0")
-
-
-def _positive(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
-
-
-def _feature_classes(
-    given: Sequence[str] | Mapping[str, Sequence[str] | None] | None,
-) -> dict[str, tuple[str, ...]]:
-    """Return the features of each class, classes and features in the order of the columns."""
-    wanted: Mapping[str, Sequence[str] | None]
-    if given is None:
-        wanted = dict.fromkeys(FAMILIES)
-    elif isinstance(given, Mapping):
-        wanted = given
-    else:
-        wanted = dict.fromkeys((given,) if isinstance(given, str) else given)
-    chosen: dict[str, tuple[str, ...]] = {}
-    for family, names in wanted.items():
-        known = {snake_case(name): name for name in features_of(family)}
-        for name in names or ():
-            if snake_case(name) not in known:
-                raise UnknownNameError(
-                    f"feature_classes: {family!r} has no feature {name!r}"
-                    f"{nearest(snake_case(name), known)} (it has: {', '.join(known)})"
-                )
-        kept = {snake_case(name) for name in names or known}
-        chosen[family] = tuple(known[key] for key in known if key in kept)
-    if not chosen:
-        raise InvalidInputError("feature_classes is empty; None takes all of them")
-    return {family: chosen[family] for family in FAMILIES if family in chosen}
-
-
-def _spacing(given: Sequence[float] | None) -> tuple[float, float, float] | None:
-    if given is None:
-        return None
-    numbers = [float(step) for step in given]
-    if len(numbers) != 3 or not all(0 <= step < math.inf for step in numbers) or not any(numbers):
-        raise InvalidInputError(
-            f"resample={list(given)}: three spacings (z, y, x) [mm], 0 to keep an axis"
-        )
-    return (numbers[0], numbers[1], numbers[2])
+        return cls.of(**options_of(Path(path)))

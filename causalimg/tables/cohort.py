@@ -277,7 +277,7 @@ def _header(path: Path) -> dict[str, Any] | None:
 
 def _as_category(series: pd.Series) -> pd.Series:
     text = series.astype("object").map(lambda value: None if pd.isna(value) else _text(value))
-    return text.astype(pd.CategoricalDtype(sorted({v for v in text if v is not None})))
+    return text.astype(pd.CategoricalDtype(sorted({v for v in text if not pd.isna(v)})))
 
 
 def _text(value: object) -> str:

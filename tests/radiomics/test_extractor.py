@@ -15,11 +15,9 @@ from causalimg.errors import InvalidInputError, MissingDependencyError, UnknownN
 from causalimg.imaging.read import read_image_mask
 from causalimg.imaging.write import write_volume
 from causalimg.radiomics import CaseStore, RadiomicsExtractor
-from causalimg.radiomics.pyradiomics_engine import PyRadiomicsEngine
+from causalimg.radiomics.native_engine import NativeEngine
 from causalimg.tables.cohort import Cohort
 from causalimg.tables.features import FeatureTable
-
-pytest.importorskip("radiomics")
 
 FEW = {"shape": ["MeshVolume"], "firstorder": ["Mean", "Variance"], "glcm": ["Contrast"]}
 
@@ -33,13 +31,13 @@ def cohort(tmp_path_factory) -> Cohort:
 def counted(monkeypatch) -> list[str]:
     """Case ids of the cases that were computed."""
     done: list[str] = []
-    compute = PyRadiomicsEngine.compute
+    compute = NativeEngine.compute
 
     def counting(self, scan):
         done.append(scan.case_id)
         return compute(self, scan)
 
-    monkeypatch.setattr(PyRadiomicsEngine, "compute", counting)
+    monkeypatch.setattr(NativeEngine, "compute", counting)
     return done
 
 
@@ -56,7 +54,7 @@ def test_the_table(cohort):
     assert (contrast.family, contrast.ibsi, contrast.unit) == ("glcm", "ACUI", "1")
     assert contrast.original_name == "original_glcm_Contrast"
     assert table.provenance.stage == "extract"
-    assert table.provenance.settings["engine"] == "pyradiomics"
+    assert table.provenance.settings["engine"] == "native"
 
 
 def test_the_table_is_saved_and_loaded(cohort, tmp_path):
@@ -241,7 +239,7 @@ def test_settings_are_complete_and_plain():
     settings = RadiomicsExtractor(bin_count=32, label=2).settings()
     assert json.loads(json.dumps(settings)) == settings
     assert (settings["bin_count"], settings["bin_width"], settings["label"]) == (32, None, 2)
-    assert "radiomics" in settings["engine_version"]
+    assert (settings["engine"], settings["engine_version"]) == ("native", "1")
 
 
 def test_what_is_refused():

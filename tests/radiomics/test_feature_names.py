@@ -4,7 +4,7 @@ import pytest
 
 from causalimg.errors import UnknownNameError
 from causalimg.radiomics.names import (
-    FAMILIES,
+    DEFAULT_FAMILIES,
     column_name,
     describe,
     features_of,
@@ -12,12 +12,15 @@ from causalimg.radiomics.names import (
     snake_case,
 )
 
-ALL = [f"original_{family}_{name}" for family in FAMILIES for name in features_of(family)]
+ALL = [f"original_{family}_{name}" for family in DEFAULT_FAMILIES for name in features_of(family)]
+PLANE = [f"original_shape2D_{name}" for name in features_of("shape2D")]
 
 
 def test_107_features_with_identifiers_of_their_own():
     columns = [column_name(name) for name in ALL]
     assert len(ALL) == len(set(columns)) == 107
+    columns += [column_name(name) for name in PLANE]
+    assert len(set(columns)) == 116
     assert all(name.isidentifier() and not keyword.iskeyword(name) for name in columns)
     assert all(name == name.lower() for name in columns)
     assert all(is_feature(name) for name in columns)
@@ -26,9 +29,8 @@ def test_107_features_with_identifiers_of_their_own():
 def test_the_dictionary_lists_what_pyradiomics_computes():
     radiomics = pytest.importorskip("radiomics")
     for family, kind in radiomics.getFeatureClasses().items():
-        if family != "shape2D":
-            current = {n for n, deprecated in kind.getFeatureNames().items() if not deprecated}
-            assert current == set(features_of(family))
+        current = {n for n, deprecated in kind.getFeatureNames().items() if not deprecated}
+        assert current == set(features_of(family))
 
 
 def test_ibsi_codes_are_used_once():

@@ -134,3 +134,10 @@ def test_the_frame_of_the_caller_is_not_changed() -> None:
     before = frame.copy()
     Cohort(frame, {"site": "context"})
     pd.testing.assert_frame_equal(frame, before)
+
+
+def test_a_context_column_may_have_empty_cells():
+    frame = pd.DataFrame({"case_id": ["a", "b"], "image": "i", "mask": "m", "site": ["x", None]})
+    cohort = Cohort(frame, {"site": "context"})
+    assert list(cohort.frame["site"].cat.categories) == ["x"]
+    assert cohort.frame["site"].isna().tolist() == [False, True]

@@ -1,0 +1,114 @@
+"""Read a file that SimpleITK knows: NIfTI, NRRD, MHA, and 2-D images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from causalimg.errors import GeometryError, ImageReadError
+from causalimg.imaging.grid import Grid, Volume, check_finite
+from causalimg.imaging.integrity import check_complete, lost_voxels
+from causalimg.imaging.itk import captured_stderr
+
+_MOST_DEFLATED = 1100  # deflate makes data at most 1032 times smaller
+
+
+def read_itk(path: Path, *, where: str) -> Volume:
+    """Read one image file; a 2-D image becomes one slice (1, y, x), 1 mm thick.
+
+    Parameters
+    ----------
+    path : Path
+    where : str
+        Case and column, for the messages.
+
+    Raises
+    ------
+    ImageReadError
+        If the file is truncated, damaged or not an image.
+    GeometryError
+        If it is not a volume with one value a voxel.
+    """
+    import SimpleITK
+
+    check_complete(path, what=where)
+    caught: list[str] = []
+    try:
+        with captured_stderr() as caught:
+            reader = SimpleITK.ImageFileReader()
+            reader.SetFileName(str(path))
+            reader.ReadImageInformation()
+            _check_size(reader, path, where)
+            volume = reader.Execute()
+    except RuntimeError as error:
+        lines = [line for line in (*str(error).splitlines(), *caught) if line.strip()]
+        raise ImageReadError(
+            f"{where}: {path.name} is truncated, damaged or not an image that can be read "
+            f"(NIfTI, NRRD, MHA): {lines[-1].split('ERROR: ')[-1].strip()}"
+        ) from error
+    if volume.GetDimension() == 4 and volume.GetSize()[3] == 1:
+        volume = volume[:, :, :, 0]
+    if volume.GetDimension() == 2 and volume.GetNumberOfComponentsPerPixel() == 1:
+        volume = SimpleITK.JoinSeries(volume)
+    if volume.GetDimension() != 3 or volume.GetNumberOfComponentsPerPixel() != 1:
+        raise GeometryError(
+            f"{where}: {path.name} has size {volume.GetSize()} and "
+            f"{volume.GetNumberOfComponentsPerPixel()} values a voxel; "
+            "a 2-D image or a 3-D volume with one value a voxel is needed"
+        )
+    array = np.asarray(SimpleITK.GetArrayFromImage(volume))
+    if array.dtype.kind == "f":
+        lost = lost_voxels(path, array.shape)
+        if lost is not None:
+            places, values = lost
+            array.flat[places] = values
+    grid = _grid(volume)
+    check_finite(grid, where)
+    return Volume(array, grid)
+
+
+def read_spacing(path: Path, *, where: str) -> tuple[float, float, float]:
+    """Return the spacing (z, y, x) [mm] that a header states, without the voxels.
+
+    Raises
+    ------
+    ImageReadError
+        If the file is not an image.
+    """
+    import SimpleITK
+
+    reader = SimpleITK.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        with captured_stderr():
+            reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise ImageReadError(f"{where}: {path.name} is not an image that can be read") from error
+    x, y, z = (*(float(f"{step:.6g}") for step in reader.GetSpacing()), 1.0, 1.0)[:3]
+    return (z, y, x)
+
+
+def _check_size(reader: Any, path: Path, where: str) -> None:
+    """Refuse a header that promises more voxels than the file can hold, before memory is asked."""
+    voxels = int(np.prod([float(length) for length in reader.GetSize()]))
+    held = path.stat().st_size
+    if path.suffix.lower() in (".mhd", ".nhdr"):
+        held = sum(item.stat().st_size for item in path.parent.iterdir() if item.is_file())
+    if voxels < 1 or voxels > held * _MOST_DEFLATED:
+        raise ImageReadError(
+            f"{where}: {path.name} is truncated or damaged: its header promises {voxels} voxels "
+            f"and the file has {held} bytes"
+        )
+
+
+def _grid(volume: Any) -> Grid:
+    sizes, step, start = volume.GetSize(), volume.GetSpacing(), volume.GetOrigin()
+    cosines = np.asarray(volume.GetDirection()).reshape(3, 3)
+    return Grid(
+        shape=(int(sizes[2]), int(sizes[1]), int(sizes[0])),
+        spacing=(float(step[2]), float(step[1]), float(step[0])),
+        origin=(float(start[0]), float(start[1]), float(start[2])),
+        direction=tuple((float(a), float(b), float(c)) for a, b, c in cosines),
+    )
