@@ -41,15 +41,26 @@ class CohortSection(Section):
 
 
 class ExtractSection(Section):
-    """``[extract]``: which features are computed, and how."""
+    """``[extract]``: which features are computed, and how (see `RadiomicsExtractor`).
+
+    ``parameter_file`` names a parameter file of PyRadiomics, in place of all settings but
+    ``engine``; ``[extract.ibsi]`` holds the settings of ``mode = "ibsi"`` (see `IbsiSettings`).
+    """
 
     engine: str = "auto"
+    parameter_file: str | None = None
+    mode: Literal["pyradiomics", "ibsi"] = "pyradiomics"
+    ibsi: dict[str, Any] | None = None
     image_types: dict[str, dict[str, Any]] = {"original": {}}
     feature_classes: tuple[str, ...] | None = None
     bin_width: float | None = Field(default=25.0, gt=0)
     bin_count: int | None = Field(default=None, ge=2)
     resample: tuple[float, float, float] | None = None
     normalize: bool = False
+    normalize_scale: float = Field(default=100.0, gt=0)
+    resegment_range: tuple[float, ...] | None = None
+    resegment_mode: Literal["absolute", "relative", "sigma"] = "absolute"
+    force_2d: bool = False
     label: int | None = Field(default=None, ge=1)
     resample_mask: bool = False
 

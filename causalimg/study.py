@@ -50,7 +50,7 @@ class Study:
 
     def extractor(self, store: CaseStore | None = None) -> RadiomicsExtractor:
         """Return the extractor that ``[extract]`` describes."""
-        return make_extractor(self.config, store)
+        return make_extractor(self.config, self.folder, store)
 
     def run(self, folder: str | Path, *, progress: StageProgress | None = None) -> StudyResult:
         """Run every stage, reusing what the folder already holds and is still right.

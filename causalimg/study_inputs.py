@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,6 +15,7 @@ from causalimg.graph.knowledge import Knowledge
 from causalimg.imaging.acquisition import with_acquisition
 from causalimg.imaging.check import header_problems
 from causalimg.radiomics.extractor import RadiomicsExtractor
+from causalimg.radiomics.ibsi_settings import IbsiSettings
 from causalimg.radiomics.store import CaseStore
 from causalimg.tables.cohort import Cohort
 
@@ -54,9 +57,41 @@ def read_cohort(config: StudyConfig, folder: Path) -> Cohort:
     return cohort
 
 
-def make_extractor(config: StudyConfig, store: CaseStore | None = None) -> RadiomicsExtractor:
-    """Return the extractor that ``[extract]`` describes."""
-    return RadiomicsExtractor(**config.extract.model_dump(), store=store)
+def make_extractor(
+    config: StudyConfig, folder: Path, store: CaseStore | None = None
+) -> RadiomicsExtractor:
+    """Return the extractor that ``[extract]`` describes.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting is wrong, or settings are given beside a parameter file.
+    """
+    section = config.extract
+    if section.parameter_file is not None:
+        beside = sorted(section.model_fields_set - {"parameter_file", "engine"})
+        if beside:
+            raise InvalidInputError(
+                f"[extract] parameter_file holds the settings of the extraction, so"
+                f" {', '.join(beside)} cannot be given beside it"
+            )
+        path = folder / section.parameter_file
+        return RadiomicsExtractor.from_parameter_file(path, engine=section.engine, store=store)
+    options = section.model_dump(exclude={"parameter_file", "ibsi"})
+    ibsi = None if section.ibsi is None else _ibsi(section.ibsi)
+    return RadiomicsExtractor(**options, ibsi=ibsi, store=store)
+
+
+def _ibsi(given: Mapping[str, Any]) -> IbsiSettings:
+    known = [entry.name for entry in fields(IbsiSettings)]
+    for name in given:
+        if name not in known:
+            raise InvalidInputError(
+                f"[extract.ibsi] unknown key {name!r}{nearest(name, known)}"
+                f" (allowed: {', '.join(known)})"
+            )
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+    return IbsiSettings(**values)
 
 
 def make_knowledge(
@@ -140,7 +175,7 @@ def problems(config: StudyConfig, folder: Path) -> pd.DataFrame:
         if section.treatment in have and cohort.frame[section.treatment].nunique() < 2:
             rows.append(("[effects]", f"treatment {section.treatment!r} has one level only"))
     try:
-        make_extractor(config)
+        make_extractor(config, folder)
     except CausalImgError as error:
         rows.append(("[extract]", str(error)))
     if config.discover is not None:

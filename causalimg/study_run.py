@@ -115,7 +115,7 @@ class StudyRun:
     def _extract(self, cohort: Cohort) -> FeatureTable:
         """Extract; every case is looked up in the store by the bytes of its files."""
         store = CaseStore(self.folder / "cases")
-        table = make_extractor(self.config, store).extract(
+        table = make_extractor(self.config, self.base, store).extract(
             cohort, n_jobs=self.config.study.n_jobs, progress=self._progress("extract")
         )
         self._save("table", table.digest(), lambda path: table.save(path), stage="extract")

@@ -15,7 +15,7 @@ from causalimg.config import StudyConfig
 from causalimg.datasets import phantom_cohort
 from causalimg.errors import InvalidInputError
 from causalimg.imaging.write import write_volume
-from causalimg.radiomics.pyradiomics_engine import PyRadiomicsEngine
+from causalimg.radiomics.native_engine import NativeEngine
 from causalimg.schemas import read_document, validate
 from causalimg.study_result import FILES
 from causalimg.tables.io import read_table
@@ -121,7 +121,7 @@ def test_a_second_run_computes_nothing(
     def refuse(*_: object) -> None:
         raise RuntimeError("a case was computed again")
 
-    monkeypatch.setattr(PyRadiomicsEngine, "compute", refuse)
+    monkeypatch.setattr(NativeEngine, "compute", refuse)
     again = Study(changed(), cohort_folder).run(results)
     assert set(again.stages.values()) == {"reused"}
 
@@ -162,6 +162,32 @@ def test_the_result_does_not_depend_on_workers(
     assert other.graph is not None and finished.graph is not None
     np.testing.assert_array_equal(other.graph.marks, finished.graph.marks)
     np.testing.assert_array_equal(other.graph.support, finished.graph.support)
+
+
+def test_a_study_in_ibsi_mode_and_one_with_a_parameter_file(
+    cohort_folder: Path, tmp_path: Path
+) -> None:
+    off = dict.fromkeys(("discover", "effects", "invariant"))
+    ibsi = {"spacing": [1.0, 1.0, 1.0], "bin_width": 25.0, "range": [-1000.0, 1000.0]}
+    document = {**SETTINGS, "extract": {"mode": "ibsi", "ibsi": ibsi}}
+    for name in off:
+        del document[name]
+    result = Study(StudyConfig.parse(document), cohort_folder).run(tmp_path / "ibsi")
+    assert result.complete and "glcm_contrast_3d_merged" in result.table.features
+    (cohort_folder / "params.json").write_text(
+        json.dumps({"setting": {"binWidth": 10}, "featureClass": {"firstorder": None}})
+    )
+    document["extract"] = {"parameter_file": "params.json"}
+    result = Study(StudyConfig.parse(document), cohort_folder).run(tmp_path / "file")
+    assert result.complete and len(result.table.features) == 18
+    made = result.table.provenance
+    assert made is not None and made.settings["bin_width"] == 10
+    document["extract"]["bin_width"] = 5
+    with pytest.raises(InvalidInputError, match="bin_width cannot be given beside it"):
+        Study(StudyConfig.parse(document), cohort_folder).run(tmp_path / "file")
+    document["extract"] = {"mode": "ibsi", "ibsi": {"bin_widht": 25.0}}
+    with pytest.raises(InvalidInputError, match=r"'bin_widht'; did you mean 'bin_width'"):
+        Study(StudyConfig.parse(document), cohort_folder).run(tmp_path / "file")
 
 
 def test_an_extraction_only_study_gives_a_report(cohort_folder: Path, tmp_path: Path) -> None:
