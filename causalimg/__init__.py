@@ -5,8 +5,9 @@ Cohort -> FeatureTable -> CausalGraph -> EffectTable -> InvariantSet, each usabl
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from causalimg.lazy import lazy_names
 
 __version__ = "0.1.0"
 
@@ -53,13 +54,17 @@ _WHERE = {
     "StableFeatures": "invariance.stable",
     "Study": "study",
     "StudyResult": "study_result",
-}
-_MODULES = {
     "datasets": "datasets",
     "effects": "effects",
     "graph": "graph",
     "metrics": "graph.metrics",
 }
+__getattr__, _names = lazy_names(__name__, _WHERE)
+
+
+def __dir__() -> list[str]:
+    return sorted(["__version__", *_names()])
+
 
 __all__ = [
     "AIPW",
@@ -89,22 +94,3 @@ __all__ = [
     "graph",
     "metrics",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _WHERE:
-        value = getattr(import_module(f"causalimg.{_WHERE[name]}"), name)
-    elif name in _MODULES:
-        value = import_module(f"causalimg.{_MODULES[name]}")
-    else:
-        import difflib
-
-        near = difflib.get_close_matches(name, __all__, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise AttributeError(f"module 'causalimg' has no attribute {name!r}{hint}")
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

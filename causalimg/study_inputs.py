@@ -90,7 +90,7 @@ def _ibsi(given: Mapping[str, Any]) -> IbsiSettings:
                 f"[extract.ibsi] unknown key {name!r}{nearest(name, known)}"
                 f" (allowed: {', '.join(known)})"
             )
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
     return IbsiSettings(**values)
 
 

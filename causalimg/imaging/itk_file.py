@@ -58,7 +58,7 @@ def read_itk(path: Path, *, where: str) -> Volume:
             f"{volume.GetNumberOfComponentsPerPixel()} values a voxel; "
             "a 2-D image or a 3-D volume with one value a voxel is needed"
         )
-    array = np.asarray(SimpleITK.GetArrayFromImage(volume))
+    array = np.asarray(_Voxels(volume))
     if array.dtype.kind == "f":
         lost = lost_voxels(path, array.shape)
         if lost is not None:
@@ -67,6 +67,21 @@ def read_itk(path: Path, *, where: str) -> Volume:
     grid = _grid(volume)
     check_finite(grid, where)
     return Volume(array, grid)
+
+
+class _Voxels:
+    """The memory of a SimpleITK image as NumPy's array protocol, which keeps the image alive.
+
+    ``numpy.asarray`` of it is the image's own memory: nothing is copied.
+    """
+
+    def __init__(self, volume: Any) -> None:
+        import SimpleITK
+
+        view = SimpleITK.GetArrayViewFromImage(volume)
+        address = view.__array_interface__["data"][0]
+        self._volume = volume
+        self.__array_interface__ = {**view.__array_interface__, "data": (address, False)}
 
 
 def read_spacing(path: Path, *, where: str) -> tuple[float, float, float]:

@@ -251,7 +251,7 @@ def _region(labels: np.ndarray, where: str, label: int | None) -> tuple[int, np.
 def _present(labels: np.ndarray, where: str) -> list[int]:
     """List the values that are not zero."""
     if labels.dtype == np.uint8:
-        found = np.flatnonzero(np.bincount(labels.ravel(), minlength=1))
+        found = np.flatnonzero(np.bincount(labels[labels != 0], minlength=1))
     else:
         found = np.unique(labels[labels != 0])
     if not np.all(np.isfinite(found)) or np.any(found != np.rint(found)):

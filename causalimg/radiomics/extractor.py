@@ -53,8 +53,7 @@ class RadiomicsExtractor:
         ``normalize_scale``.
     normalize_scale : float
     margin : int, optional
-        Voxels kept around the region before filtering. None: as far as the filters reach (six
-        voxels; ten sigma for the Laplacian of Gaussian).
+        Voxels kept around the region of a resampled image. None: five, as PyRadiomics keeps.
     resegment_range : sequence of float, optional
         One or two limits of the intensities that stay in the region, for all but shape.
     resegment_mode : {"absolute", "relative", "sigma"}

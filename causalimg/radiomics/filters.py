@@ -182,7 +182,7 @@ def _filtered(data: np.ndarray, taps: np.ndarray, axis: int, wrapped: np.ndarray
     for tap in range(1, n):
         np.multiply(shifted(tap, 0, length), taps[tap], out=term)
         total += term
-    for place in np.flatnonzero(wrapped > 2):
+    for place in np.flatnonzero(wrapped > 2).tolist():
         number = int(wrapped[place])
         order = [*range(number - 1, -1, -1), *range(number, n)]
         one = sum(

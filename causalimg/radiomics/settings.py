@@ -48,8 +48,9 @@ class ExtractionSettings:
     normalize_scale : float
         Factor after that.
     margin : int or None
-        Voxels kept around the region before filtering; None: as many as the filters reach, or
-        five where the image is resampled, as PyRadiomics keeps.
+        Voxels kept around the region of a resampled image; None: five, as PyRadiomics keeps. The
+        engine ``pyradiomics`` also cuts an image that is not resampled to it; None: as far as the
+        filters reach. (The engine ``native`` reads as far as they reach by itself.)
     remove_outliers : float or None
         Normalised intensities are clipped to so many standard deviations.
     interpolator : str
