@@ -4,6 +4,9 @@
 PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
   $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
   && { echo $$p; break; }; done)
+comma := ,
+COMPILER := $(shell command -v cc || command -v gcc || command -v clang)
+EXTRAS := torch,dicom,cluster$(if $(COMPILER),$(comma)engines)
 BIN := .venv/bin
 READY := .venv/.ready
 
@@ -32,13 +35,14 @@ $(READY): pyproject.toml constraints.txt
 	  echo "Install one (Debian: apt-get install python3 python3-venv) or run 'make PYTHON=/path/to/python3.11'."; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) has no venv module."; \
 	  echo "Install it (Debian: apt-get install python3-venv)."; exit 1; }
-	@command -v cc >/dev/null || command -v gcc >/dev/null || { \
-	  echo "A C compiler is needed to build PyRadiomics, the extraction engine of the demo and the tests."; \
-	  echo "Install one (Debian: apt-get install gcc python3-dev; macOS: xcode-select --install)."; exit 1; }
+	@test -n "$(COMPILER)" || { \
+	  echo "No C compiler: PyRadiomics, which the tests compare with, is left out, and those tests skip."; \
+	  echo "To have it, install one (Debian: apt-get install gcc python3-dev; macOS: xcode-select --install)"; \
+	  echo "and run 'make clean' first."; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check "pip>=25.1"
 	$(BIN)/python -m pip install -q -c constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install -q -c constraints.txt -e ".[engines,torch,dicom,cluster]" --group test
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[$(EXTRAS)]" --group test
 	@touch $@
 
 clean:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from causalimg.invariance.stable import StableFeatures
     from causalimg.provenance import Provenance
     from causalimg.radiomics.extractor import RadiomicsExtractor
+    from causalimg.radiomics.ibsi_settings import IbsiSettings
     from causalimg.study import Study
     from causalimg.study_result import StudyResult
     from causalimg.tables.cohort import Cohort
@@ -43,6 +44,7 @@ _WHERE = {
     "EffectTable": "tables.effect_table",
     "FeatureTable": "tables.features",
     "GraphKind": "graph.core",
+    "IbsiSettings": "radiomics.ibsi_settings",
     "InvariantSet": "tables.invariant_set",
     "Knowledge": "graph.knowledge",
     "Mark": "graph.core",
@@ -78,6 +80,7 @@ __all__ = [
     "EffectTable",
     "FeatureTable",
     "GraphKind",
+    "IbsiSettings",
     "InvariantSet",
     "Knowledge",
     "Mark",
