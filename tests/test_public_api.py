@@ -11,7 +11,8 @@ import causalimg
 
 PUBLIC = {
     "AIPW", "BootstrapDiscovery", "CausalGraph", "Cohort", "Column", "DifferenceInMeans",
-    "DirectLiNGAM", "EffectTable", "FeatureTable", "GraphKind", "IbsiSettings", "InvariantSet", "Knowledge",
+    "DirectLiNGAM", "EffectTable", "FeatureTable", "GraphKind", "IbsiSettings", "InvariantSet",
+    "Knowledge",
     "Mark", "Moments", "PC", "Provenance", "RadiomicsExtractor", "RedundancyFilter",
     "StableFeatures", "Study", "StudyResult", "__version__", "datasets", "effects", "graph",
     "metrics",

@@ -168,7 +168,7 @@ def test_roles_are_exclusive() -> None:
     [
         ("alpha", 1.5, "alpha must be between 0 and 1"),
         ("fdr", "bhh", "did you mean 'bh'"),
-        ("estimand", "att", "allowed: ate"),
+        ("estimand", "atx", "allowed: ate, att, atc, ato"),
         ("trim", 0.6, "trim must be"),
     ],
 )

@@ -10,8 +10,10 @@ from scipy import stats
 
 from causalimg.effects import AIPW, DifferenceInMeans, GComputation
 from causalimg.effects.design import build_design
-from causalimg.effects.influence import contrast, level_means
+from causalimg.effects.influence import contrast
+from causalimg.effects.plans import linear_plan
 from causalimg.effects.propensity import fit_propensity
+from causalimg.effects.targets import propensity_target
 
 
 def test_point_estimates_equal_a_plain_loop() -> None:
@@ -175,8 +177,9 @@ def test_outcomes_do_not_influence_each_other() -> None:
     codes = np.arange(200) % 2
     outcomes = rng.normal(size=(200, 40))
     probability = np.full((200, 2), 0.5)
-    together = contrast(level_means(matrix, codes, outcomes, probability, 2), 1, 0)
-    alone = contrast(level_means(matrix, codes, outcomes[:, [7]], probability, 2), 1, 0)
+    plan = linear_plan(matrix, codes, propensity_target(probability, codes, "ate", -1), 2)
+    together = contrast(plan.solve(outcomes), 1, 0)
+    alone = contrast(plan.solve(outcomes[:, [7]]), 1, 0)
     assert together.estimate[7] == pytest.approx(alone.estimate[0], rel=1e-10)
     assert together.se[7] == pytest.approx(alone.se[0], rel=1e-10)
     assert together.df[7] == pytest.approx(alone.df[0], rel=1e-10)

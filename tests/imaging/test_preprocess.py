@@ -114,3 +114,20 @@ def test_what_a_range_keeps():
     assert kept_by_range(values, [-1, 1], mode="sigma").tolist() == [1, 1, 1, 0]
     with pytest.raises(InvalidInputError, match="keeps 1 of 4 voxels"):
         kept_by_range(values, [50, 200])
+
+
+def test_reading_keeps_the_memory_of_the_image(tmp_path):
+    """The array is the file reader's own memory, and outlives the reader."""
+    import gc
+
+    from causalimg.imaging.itk_file import read_itk
+
+    image = RNG.integers(-500, 500, (20, 30, 40)).astype(np.int16)
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(image), str(tmp_path / "image.nrrd"))
+    found = read_itk(tmp_path / "image.nrrd", where="x").array
+    gc.collect()
+    others = [np.ones_like(image) for _ in range(8)]
+    assert np.array_equal(found, image)
+    found[0, 0, 0] = 7
+    assert found[0, 0, 0] == 7
+    assert all((other == 1).all() for other in others)
