@@ -11,6 +11,7 @@ runs by its own front door on the whole image. The scans are those of PyRadiomic
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -30,6 +31,8 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_
 
 def native(image: str, mask: str, types: dict):
     """Return a function that reads and extracts, and one that only extracts."""
+    import SimpleITK  # noqa: F401  (loaded with the first file otherwise)
+
     from causalimg.imaging.read import read_image_mask
     from causalimg.radiomics.native_engine import NativeEngine
     from causalimg.radiomics.settings import ExtractionSettings
@@ -66,6 +69,48 @@ def pyradiomics(image: str, mask: str, types: dict):
     return all_of_it, lambda: engine.execute(*read)
 
 
+def pictologics(image: str, mask: str, types: dict):
+    """Return twice a function that reads and extracts, with the same image types.
+
+    It has no bins that start at the region's minimum, so it gets 32 bins: of the order of what 25
+    units give here. Its feature set is its own (intensity, texture, and morphology once).
+    """
+    import pictologics as peer
+
+    pipeline = peer.RadiomicsPipeline()
+    bands = ["".join(band) for band in itertools.product("LH", repeat=3)]
+    filters: dict[str, dict] = {"original": {}}
+    if "wavelet" in types:
+        filters |= {f"wavelet_{b}": {"type": "wavelet", "wavelet": "coif1", "decomposition": b}
+                    for b in bands}  # fmt: skip
+    filters |= {
+        f"log_{sigma:g}": {"type": "log", "sigma_mm": sigma}
+        for sigma in types.get("log", {}).get("sigma", ())
+    }
+    for name, options in filters.items():
+        families = ["intensity", "texture"] + (["morphology"] if name == "original" else [])
+        steps = [{"step": "filter", "params": options}] if options else []
+        steps += [
+            {"step": "discretise", "params": {"method": "FBN", "n_bins": 32}},
+            {"step": "extract_features", "params": {"families": families}},
+        ]
+        pipeline.add_config(name, steps)
+
+    def all_of_it() -> dict:
+        found = pipeline.run(image=image, mask=mask, config_names=list(filters))
+        return {
+            f"{name}_{key}": value
+            for name, values in found.items()
+            for key, value in values.items()
+            if isinstance(value, float)
+        }
+
+    return all_of_it, all_of_it
+
+
+TOOLS = {"native": native, "pyradiomics": pyradiomics, "pictologics": pictologics}
+
+
 def measure(tool: str, image: str, mask: str, kind: str, repeats: int) -> dict:
     """Measure one tool in this process."""
     import resource
@@ -74,9 +119,7 @@ def measure(tool: str, image: str, mask: str, kind: str, repeats: int) -> dict:
 
     warnings.simplefilter("ignore")
     started = time.process_time()
-    all_of_it, extract = {"native": native, "pyradiomics": pyradiomics}[tool](
-        image, mask, TYPES[kind]
-    )
+    all_of_it, extract = TOOLS[tool](image, mask, TYPES[kind])
     ready = time.process_time()
     found = all_of_it()
     first = time.process_time() - ready
@@ -101,10 +144,12 @@ def measure(tool: str, image: str, mask: str, kind: str, repeats: int) -> dict:
     }
 
 
-def fresh(tool: str, case: str, kind: str, data: Path, repeats: int) -> dict:
+def fresh(
+    tool: str, case: str, kind: str, data: Path, repeats: int, python: str = sys.executable
+) -> dict:
     """Measure one tool in a process of its own."""
     paths = [str(data / f"{case}_{name}.nrrd") for name in ("image", "label")]
-    call = [sys.executable, __file__, "--measure", tool, *paths, kind, str(repeats)]
+    call = [python, __file__, "--measure", tool, *paths, kind, str(repeats)]
     environment = {**os.environ, **dict.fromkeys(THREADS, "1")}
     done = subprocess.run(call, env=environment, stdout=subprocess.PIPE, check=True)
     return {"case": case, **json.loads(done.stdout.splitlines()[-1])}
@@ -115,12 +160,43 @@ def worst_difference(ours: dict[str, float], theirs: dict[str, float]) -> float:
     return max(abs(ours[name] - value) / max(abs(value), 1e-9) for name, value in theirs.items())
 
 
+def show(row: dict) -> None:
+    """Print one measurement."""
+    print(
+        f"{row['case']:7} {row['image_types']:12} {row['n_features']:8} {row['tool']:12} "
+        f"{row['import_s']:7.2f} {row['first_s']:7.3f} {row['warm_s']:7.3f} "
+        f"{row['without_reading_s']:7.3f} {row['peak_mb']:6.0f}"
+    )
+
+
+def scaling(cohort: Path) -> list[dict]:
+    """Time the extraction of a whole cohort by one process and by two, on the wall clock."""
+    import time
+
+    from causalimg import Cohort, RadiomicsExtractor
+
+    read = Cohort.read(cohort)
+    rows = []
+    for n_jobs in (1, 2):
+        started = time.perf_counter()
+        table = RadiomicsExtractor(bin_count=32).extract(read, n_jobs=n_jobs)
+        seconds = time.perf_counter() - started
+        print(
+            f"{cohort.parent.name}: {len(table.frame)} cases, {n_jobs} process(es),"
+            f" {seconds:.1f} s wall"
+        )
+        rows.append({"cohort": cohort.parent.name, "n_jobs": n_jobs, "wall_s": seconds})
+    return rows
+
+
 def main() -> None:
     """Run each tool in turn, print a table, write JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--cases", nargs="+", default=["brain1", "lung1"])
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--pictologics", help="a Python that has pictologics, to compare with")
+    parser.add_argument("--cohort", type=Path, help="a cohort file, for 1 and 2 processes")
     parser.add_argument("--measure", nargs=5, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
@@ -138,11 +214,7 @@ def main() -> None:
             ]
             ours, theirs = pair
             for one in pair:
-                print(
-                    f"{case:7} {kind:12} {one['n_features']:8} {one['tool']:12} "
-                    f"{one['import_s']:7.2f} {one['first_s']:7.3f} {one['warm_s']:7.3f} "
-                    f"{one['without_reading_s']:7.3f} {one['peak_mb']:6.0f}"
-                )
+                show(one)
             keys = ("first_s", "warm_s", "without_reading_s")
             ratio = {key: theirs[key] / ours[key] for key in keys}
             worst = worst_difference(ours.pop("values"), theirs.pop("values"))
@@ -151,6 +223,15 @@ def main() -> None:
                 f"{ratio['without_reading_s']:7.1f}   worst relative difference {worst:.0e}"
             )
             rows += [{**one, "worst_relative_difference": worst} for one in pair]
+            if options.pictologics:
+                peer = fresh(
+                    "pictologics", case, kind, options.data, options.repeats, options.pictologics
+                )
+                del peer["values"]
+                show(peer)
+                rows.append(peer)
+    if options.cohort:
+        rows += scaling(options.cohort)
     target = HERE / "results" / "extraction.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
