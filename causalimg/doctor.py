@@ -11,7 +11,7 @@ import pandas as pd
 
 _CORE = ("numpy", "pandas", "scipy", "scikit-learn", "networkx", "pyarrow", "SimpleITK")
 _ENGINES = (
-    ("pyradiomics", "radiomics", "feature extraction, to compare", 'pip install "causalimg[engines]"'),
+    ("pyradiomics", "radiomics", "extraction, to compare", 'pip install "causalimg[engines]"'),
     ("causal-learn", "causallearn", "discovery, to compare", 'pip install "causalimg[engines]"'),
     ("dowhy", "dowhy", "effects, to compare", 'pip install "causalimg[engines]"'),
     ("econml", "econml", "effects, to compare", 'pip install "causalimg[engines]"'),

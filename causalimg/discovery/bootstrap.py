@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
 
-from causalimg.discovery.base import BaseDiscovery, describe
+from causalimg.discovery.base import BaseDiscovery, Found, describe
 from causalimg.discovery.consensus import consensus_graph, edge_shares
 from causalimg.discovery.data import DiscoveryData
 from causalimg.errors import InvalidInputError, NotEstimableError, check_columns
@@ -20,8 +20,10 @@ from causalimg.graph.core import CausalGraph
 from causalimg.graph.knowledge import Knowledge
 from causalimg.parallel import Failure, ordered_map
 from causalimg.provenance import Provenance
+from causalimg.tables.moments import Moments
 
 Int = NDArray[np.intp]
+Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,59 @@ class _Refit:
     clusters: tuple[Int, ...]
 
     def __call__(self, seed: np.random.SeedSequence) -> CausalGraph:
-        rng = np.random.default_rng(seed)
-        drawn = rng.integers(0, len(self.clusters), size=len(self.clusters))
-        rows = np.concatenate([self.clusters[k] for k in drawn])
+        rows = _drawn(self.clusters, seed)
         estimator: BaseDiscovery = clone(self.estimator)
         return estimator.run(self.data.resample(rows)).graph
+
+
+class TakesBatches(Protocol):
+    """A discovery method that works on covariances and takes many data sets in one call."""
+
+    def batch_size(self, n_features: int) -> int:
+        """Return how many data sets to give at a time; must not depend on ``n_jobs``."""
+
+    def resampled(self, matrix: Float, counts: Float) -> tuple[Float, Float]:
+        """Return the means and covariances of reweighted rows, one for each row of counts."""
+
+    def run_batch(self, batch: Sequence[DiscoveryData]) -> list[Found | Failure]:
+        """Return for each data set what `BaseDiscovery.run` would find, or why it cannot."""
+
+
+@dataclass(frozen=True)
+class _RefitBatch:
+    """Several resamples, their moments as one weighted Gram product, and one call."""
+
+    estimator: BaseDiscovery
+    data: DiscoveryData
+    clusters: tuple[Int, ...]
+
+    def __call__(self, seeds: Sequence[np.random.SeedSequence]) -> list[CausalGraph | Failure]:
+        matrix, moments = self.data.matrix, self.data.moments
+        if matrix is None:  # refused before: a bootstrap has rows
+            raise InvalidInputError("moments hold no rows to resample; give the table instead")
+        counts = np.empty((len(seeds), len(matrix)))
+        for k, seed in enumerate(seeds):
+            rows = _drawn(self.clusters, seed)
+            counts[k] = np.bincount(rows, minlength=len(matrix))
+        estimator: Any = clone(self.estimator)
+        means, covs = estimator.resampled(matrix, counts)
+        batch = []
+        for n, mean, cov in zip(counts.sum(axis=1), means, covs, strict=True):
+            whole = Moments(
+                moments.columns, float(n), mean, cov, moments.blocks, moments.levels
+            ).observed()
+            batch.append(
+                DiscoveryData(self.data.columns, whole, None, self.data.order, self.data.source)
+            )
+        found: list[Found | Failure] = estimator.run_batch(batch)
+        return [one if isinstance(one, Failure) else one.graph for one in found]
+
+
+def _drawn(clusters: tuple[Int, ...], seed: np.random.SeedSequence) -> Int:
+    """Return the rows of one resample of the clusters."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(0, len(clusters), size=len(clusters))
+    return np.concatenate([clusters[k] for k in drawn])
 
 
 class BootstrapDiscovery(BaseEstimator):
@@ -137,13 +187,7 @@ class BootstrapDiscovery(BaseEstimator):
         estimator = clone(self.estimator).fit(table)
         data = DiscoveryData.of(table)
         seed = np.random.SeedSequence(self.random_state)
-        results = ordered_map(
-            _Refit(self.estimator, data, clusters),
-            seed.spawn(self.n_bootstrap),
-            n_jobs=self.n_jobs,
-            labels=[f"resample {k}" for k in range(self.n_bootstrap)],
-            progress=self.progress,
-        )
+        results = self._refits(data, clusters, seed.spawn(self.n_bootstrap))
         failed = [r for r in results if isinstance(r, Failure)]
         graphs = [r for r in results if not isinstance(r, Failure)]
         reasons = dict(Counter(f"{f.error}: {f.reason}" for f in failed).most_common())
@@ -183,6 +227,38 @@ class BootstrapDiscovery(BaseEstimator):
         self.feature_names_in_ = estimator.feature_names_in_
         self.n_features_in_ = estimator.n_features_in_
         return self
+
+    def _refits(
+        self,
+        data: DiscoveryData,
+        clusters: tuple[Int, ...],
+        seeds: list[np.random.SeedSequence],
+    ) -> list[CausalGraph | Failure]:
+        """Refit on each resample, in batches where the estimator takes them."""
+        if not hasattr(self.estimator, "run_batch"):
+            return ordered_map(
+                _Refit(self.estimator, data, clusters),
+                seeds,
+                n_jobs=self.n_jobs,
+                labels=[f"resample {k}" for k in range(len(seeds))],
+                progress=self.progress,
+            )
+        batches: TakesBatches = self.estimator
+        size, total, report = batches.batch_size(len(data.moments.mean)), len(seeds), self.progress
+        parts = [seeds[k : k + size] for k in range(0, total, size)]
+        found = ordered_map(
+            _RefitBatch(self.estimator, data, clusters),
+            parts,
+            n_jobs=self.n_jobs,
+            labels=[f"resamples {k * size} to {k * size + len(p)}" for k, p in enumerate(parts)],
+            progress=None
+            if report is None
+            else lambda done, _: report(min(done * size, total), total),
+        )
+        out: list[CausalGraph | Failure] = []
+        for part, graphs in zip(parts, found, strict=True):
+            out += [graphs] * len(part) if isinstance(graphs, Failure) else graphs
+        return out
 
     def _settings(self) -> dict[str, Any]:
         settings = describe(self)

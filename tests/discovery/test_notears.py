@@ -49,19 +49,18 @@ def test_it_recovers_a_graph_of_equal_noise_variances(solver: str) -> None:
     table, truth = model(15, 3, n=3000)
     found = raw(solver=solver).fit(table)
     scores = compare(found.graph_, truth)
-    assert scores.shd <= 0.25 * scores.n_true
-    assert scores.orientation_precision > 0.9
+    assert scores.shd <= 2 and scores.orientation_precision == 1.0
     same = found.graph_.directed() & truth.directed()
     assert truth.weights is not None and found.graph_.weights is not None
-    np.testing.assert_allclose(found.graph_.weights[same], truth.weights[same], atol=0.6)
+    # the penalty shrinks them
+    off = np.abs(found.graph_.weights - truth.weights)[same]
+    assert np.median(off) < 0.2
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_best_is_the_lower_of_the_two_solvers(seed: int) -> None:
     table, _ = model(12, seed, n=300)
-    objective = {
-        s: raw(solver=s).fit(table).stats_["objective"] for s in ("order", "alm", "best")
-    }
+    objective = {s: raw(solver=s).fit(table).stats_["objective"] for s in ("order", "alm", "best")}
     assert objective["best"] == min(objective["order"], objective["alm"])
 
 
@@ -336,7 +335,9 @@ def test_sortability_of_known_graphs() -> None:
 def test_cuda_without_a_device_says_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
     from causalimg.errors import MissingDependencyError
     from causalimg.kernels import cuda
+    from causalimg.kernels.device import log_fallback
 
+    log_fallback.cache_clear()
     if cuda.fault() is None:
         pytest.skip("a CUDA device answers here")
     table, _ = model(5, 0, n=60)

@@ -129,9 +129,7 @@ def test_the_descent_is_exact_and_ends_near_the_best_order_of_all(seed: int) -> 
         order = np.random.default_rng(start).permutation(d)
         beta, objective, _ = _given(cov, order, allowed, lam)
         first = objective.sum()
-        _, moves = refine_order(
-            cov, order, FREE, allowed, penalty, beta, objective, 50, 1e-9, 10.0
-        )
+        _, moves = refine_order(cov, order, FREE, allowed, penalty, beta, objective, 50, 1e-9, 10.0)
         again = _given(cov, order, allowed, lam)
         np.testing.assert_allclose(beta, again[0], atol=1e-9)
         np.testing.assert_allclose(objective, again[1], rtol=1e-9)
@@ -147,9 +145,7 @@ def test_the_descent_finds_what_trying_every_position_finds() -> None:
     np.fill_diagonal(allowed, False)
     order = np.random.default_rng(2).permutation(d)
     beta, objective, _ = _given(cov, order, allowed, lam)
-    refine_order(
-        cov, order, FREE, allowed, np.full((d, d), lam), beta, objective, 50, 1e-12, 1e9
-    )
+    refine_order(cov, order, FREE, allowed, np.full((d, d), lam), beta, objective, 50, 1e-12, 1e9)
     total = objective.sum()
     for p in range(d):
         rest = np.delete(order, p)
@@ -166,8 +162,6 @@ def test_the_descent_respects_precedence() -> None:
     order = np.arange(d)[::-1].copy()
     allowed = ~np.eye(d, dtype=bool) & ~before.T.T
     beta, objective, _ = _given(cov, order, allowed, 0.1)
-    refine_order(
-        cov, order, before, allowed, np.full((d, d), 0.1), beta, objective, 50, 1e-9, 1.0
-    )
+    refine_order(cov, order, before, allowed, np.full((d, d), 0.1), beta, objective, 50, 1e-9, 1.0)
     place = np.argsort(order)
     assert all(place[i] < place[j] for i, j in np.argwhere(before))

@@ -1,0 +1,1 @@
+"""Array kernels of the continuous structure learners: losses, acyclicity, order search, lasso."""
