@@ -10,15 +10,16 @@ import pytest
 import causalimg
 
 PUBLIC = {
-    "AIPW", "BootstrapDiscovery", "CausalGraph", "Cohort", "Column", "DifferenceInMeans",
-    "DirectLiNGAM", "EffectTable", "FeatureTable", "GraphKind", "IbsiSettings", "InvariantSet",
-    "Knowledge",
-    "Mark", "Moments", "PC", "Provenance", "RadiomicsExtractor", "RedundancyFilter",
-    "StableFeatures", "Study", "StudyResult", "__version__", "datasets", "effects", "graph",
-    "metrics",
+    "AIPW", "BootstrapDiscovery", "CausalGraph", "Cohort", "Column", "DML", "DRLearner",
+    "DifferenceInMeans", "DirectLiNGAM", "DoseResponse", "EffectTable", "EntropyBalance",
+    "FeatureTable", "GComputation", "GOLEM", "GraphKind", "IPW", "IbsiSettings", "InvariantSet",
+    "Knowledge", "Mark", "Matching", "MinPivot", "Moments", "NOTEARS", "PC", "Provenance",
+    "RadiomicsExtractor", "RedundancyFilter", "SortnRegress", "StableFeatures",
+    "Stratification", "Study", "StudyResult", "TMLE", "__version__", "datasets", "effects",
+    "graph", "metrics",
 }  # fmt: skip
 HEAVY = ("SimpleITK", "matplotlib", "sklearn", "scipy", "networkx", "pydantic", "typer", "rich",
-         "radiomics", "dowhy", "econml", "causallearn", "torch", "cupy",
+         "radiomics", "dowhy", "econml", "causallearn", "torch", "cupy", "numba",
          "pyarrow.parquet")  # fmt: skip
 
 

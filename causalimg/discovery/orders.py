@@ -19,7 +19,7 @@ Int = NDArray[np.int64]
 MAX_SWEEPS = 100
 FALL = 1e-9  # share of the score that a move of the search must gain
 _MARGIN = 0.03
-_NODES_REFINED = 200  # so many nodes in all, over the starts, are refined
+_NODES_REFINED = 400  # so many nodes in all, over the starts, are refined
 
 
 def compiled(name: str) -> ModuleType:
@@ -254,7 +254,7 @@ def best_of(
 ) -> Polished:
     """Polish every order, then descend from the best of them; return the best of all.
 
-    The number of orders to descend from falls with the number of nodes (about 200 nodes in all,
+    The number of orders to descend from falls with the number of nodes (about 400 nodes in all,
     one order at least), since a descent costs far more than a search. As many descents again
     start from the best solution with some nodes moved at random.
     """

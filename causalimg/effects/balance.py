@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -114,7 +114,7 @@ def balance_table(
     """
     codes, names = treatment_codes(frame, treatment, reference)
     values, columns = balance_columns(frame, covariates)
-    return balance_rows(values, columns, codes, names, weights)
+    return balance_rows(values, columns, codes, names, lambda level, base: weights)
 
 
 def balance_rows(
@@ -122,16 +122,16 @@ def balance_rows(
     columns: Sequence[str],
     codes: NDArray[np.intp],
     names: Sequence[str],
-    weights: NDArray[np.float64] | None,
+    weights: Callable[[int, int], NDArray[np.float64] | None],
 ) -> pd.DataFrame:
-    """Build the table of `balance_table` from arrays."""
+    """Build the table of `balance_table` from arrays; ``weights(level, base)`` has the weights."""
     parts = [
         pd.DataFrame(
             {
                 "covariate": list(columns),
                 "level_contrast": f"{names[b]} - {names[a]}",
                 "smd_raw": smd(values, codes, None, b, a),
-                "smd_weighted": smd(values, codes, weights, b, a),
+                "smd_weighted": smd(values, codes, weights(b, a), b, a),
             }
         )
         for a in range(len(names))

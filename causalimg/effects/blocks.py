@@ -2,56 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from causalimg.effects.design import check_counts, subset
-from causalimg.effects.influence import LevelMeans, contrast, level_means
+from causalimg.effects.influence import LevelMeans, contrast
 from causalimg.effects.outcomes import Outcomes, pooled_sd
-from causalimg.effects.treatment_model import TreatmentModel, Weighting, fit_treatment_model
+from causalimg.effects.plans import Plan
+from causalimg.effects.treatment_model import TreatmentModel, fit_treatment_model
 from causalimg.errors import NotEstimableError
 
+Planner = Callable[[TreatmentModel], dict[int, Plan]]
 
-@dataclass(frozen=True)
-class Solution:
-    """The fit of one block.
-
-    Parameters
-    ----------
-    model : TreatmentModel
-    levels : LevelMeans
-    outcome_sd : ndarray of shape (n_outcomes,)
-        Standard deviation within treatment levels, pooled.
-    cluster : ndarray of int, shape (n_samples,), or None
-    """
-
-    model: TreatmentModel
-    levels: LevelMeans
-    outcome_sd: NDArray[np.float64]
-    cluster: NDArray[np.intp] | None
+_CHUNK_NUMBERS = 6_000_000
 
 
 @dataclass(frozen=True)
 class Block:
-    """Outcomes observed in the same cases, and their fit or the reason that there is none.
+    """Outcomes observed in the same cases, and their plans or the reason that there are none.
 
     Parameters
     ----------
     rows : ndarray of bool, shape (n_samples,)
     columns : ndarray of int
         Positions of the outcomes.
-    solution : Solution or None
+    model : TreatmentModel or None
+    plans : dict of int to Plan
+        By `target_key`.
     failed : str
     """
 
     rows: NDArray[np.bool_]
     columns: NDArray[np.intp]
-    solution: Solution | None = None
+    model: TreatmentModel | None = None
+    plans: dict[int, Plan] = field(default_factory=dict)
     failed: str = ""
+    _kept: list[tuple[NDArray[np.intp], dict[int, LevelMeans]]] = field(
+        default_factory=list, repr=False
+    )
+
+    def solved(
+        self, outcomes: Outcomes, wanted: NDArray[np.intp] | None = None
+    ) -> Iterator[tuple[NDArray[np.intp], dict[int, LevelMeans]]]:
+        """Solve for the outcomes, as many at a time as memory allows.
+
+        Parameters
+        ----------
+        outcomes : Outcomes
+        wanted : ndarray of int, optional
+            Positions of outcomes; all of the block by default.
+
+        Yields
+        ------
+        columns : ndarray of int
+        means : dict of int to LevelMeans
+            By `target_key`.
+        """
+        if self.model is None:
+            return
+        if self._kept and wanted is None:
+            yield from self._kept
+            return
+        columns = self.columns if wanted is None else wanted
+        numbers = int(self.rows.sum()) * len(self.model.design.levels) * max(len(self.plans), 1)
+        size = max(_CHUNK_NUMBERS // max(numbers, 1), 16)
+        whole = bool(self.rows.all())
+        for start in range(0, len(columns), size):
+            part = columns[start : start + size]
+            if whole and len(part) == outcomes.values.shape[1]:
+                seen = outcomes.values
+            else:
+                seen = outcomes.values[:, part] if whole else outcomes.values[self.rows][:, part]
+            found = {key: plan.solve(seen) for key, plan in self.plans.items()}
+            if wanted is None and len(columns) <= size:
+                self._kept.append((part, found))
+            yield part, found
 
 
 def fit_block(
@@ -60,12 +89,9 @@ def fit_block(
     values: NDArray[np.float64],
     rows: NDArray[np.bool_],
     columns: NDArray[np.intp],
-    outcomes: Outcomes,
-    *,
-    weighting: Weighting,
-    cluster: NDArray[np.intp] | None,
+    planner: Planner,
 ) -> Block:
-    """Fit the outcomes of one block.
+    """Plan the outcomes of one block.
 
     Where cases are missing, the propensities are fitted anew to the cases that are left, so that
     weights and outcomes belong to the same cases.
@@ -80,9 +106,8 @@ def fit_block(
         Covariate columns whose balance is judged.
     rows : ndarray of bool, shape (n_samples,)
     columns : ndarray of int
-    outcomes : Outcomes
-    weighting : Weighting
-    cluster : ndarray of int, shape (n_samples,), or None
+    planner : callable
+        Turns a treatment model into the plans of its target populations.
 
     Returns
     -------
@@ -90,27 +115,36 @@ def fit_block(
         With ``failed`` set if the cases that are left cannot answer.
     """
     model = whole
-    if not rows.all():
-        try:
-            design = subset(whole.design, rows)
-            check_counts(design)
-            model = fit_treatment_model(frame.loc[rows], design, values[rows], weighting)
-        except NotEstimableError as error:
-            said = f"in the {int(rows.sum())} cases with a value: {error}"
-            return Block(rows, columns, failed=said)
-        if cluster is not None:
-            cluster = np.unique(cluster[rows], return_inverse=True)[1].astype(np.intp)
-    design = model.design
-    seen = outcomes.values[np.ix_(rows, columns)]
-    probability = weighting.clip(model.probability) if weighting.weighted else None
-    count = len(design.levels)
-    solution = Solution(
-        model=model,
-        levels=level_means(design.matrix, design.codes, seen, probability, count),
-        outcome_sd=pooled_sd(seen, design.codes, count),
-        cluster=cluster,
-    )
-    return Block(rows, columns, solution=solution)
+    try:
+        if not rows.all():
+            model = part_model(frame, whole, values, rows)
+        return Block(rows, columns, model, planner(model))
+    except NotEstimableError as error:
+        if rows.all():
+            raise
+        said = f"in the {int(rows.sum())} cases with a value: {error}"
+        return Block(rows, columns, failed=said)
+
+
+def part_model(
+    frame: pd.DataFrame,
+    whole: TreatmentModel,
+    values: NDArray[np.float64],
+    rows: NDArray[np.bool_],
+) -> TreatmentModel:
+    """Fit the treatment model anew to some of the cases.
+
+    Raises
+    ------
+    NotEstimableError
+        If they are too few, or do not overlap.
+    """
+    design = subset(whole.design, rows)
+    check_counts(design)
+    cluster = whole.cluster
+    if cluster is not None:
+        cluster = np.unique(cluster[rows], return_inverse=True)[1].astype(np.intp)
+    return fit_treatment_model(frame.loc[rows], design, values[rows], whole.weighting, cluster)
 
 
 @dataclass(frozen=True)
@@ -147,32 +181,41 @@ def contrast_arrays(
     """
     shape = (len(outcomes.names), len(chosen))
     estimate, se, df, ess, max_smd, sd = (np.full(shape, np.nan) for _ in range(6))
+    n = np.zeros(shape, dtype=np.int64)
     reason = np.full(shape, "", dtype=object)
     for k, name in enumerate(outcomes.names):
-        reason[k] = outcomes.problems.get(name, "")
+        if name in outcomes.problems:
+            reason[k] = outcomes.problems[name]
+            n[k] = (~np.isnan(outcomes.values[:, k])).sum()
     for block in blocks:
-        part = block.solution
-        if part is None:
+        model = block.model
+        if model is None:
             reason[block.columns] = block.failed
+            n[block.columns] = block.rows.sum()
             continue
+        count = len(model.design.levels)
+        for columns, found in block.solved(outcomes):
+            seen = outcomes.values
+            if not (block.rows.all() and len(columns) == seen.shape[1]):
+                seen = seen[np.ix_(block.rows, columns)]
+            spread = pooled_sd(seen, model.design.codes, count)
+            n[columns] = len(model.design.codes)
+            for j, (level, base) in enumerate(chosen):
+                at = (columns, j)
+                one = contrast(found[model.key(level, base)], level, base, cluster=model.cluster)
+                estimate[at], se[at], df[at] = one.estimate, one.se, one.df
+                sd[at] = spread
+                exact = one.se <= 1e-10 * spread
+                reason[columns[exact], j] = (
+                    "no residual spread: the outcome is a function of treatment and covariates"
+                )
         for j, (level, base) in enumerate(chosen):
-            at = (block.columns, j)
-            found = contrast(part.levels, level, base, cluster=part.cluster)
-            estimate[at], se[at], df[at] = found.estimate, found.se, found.df
-            sd[at] = part.outcome_sd
-            ess[at] = part.model.effective(level, base)
-            if part.model.smds is not None:
-                max_smd[at] = part.model.smds[level, base]
-            exact = found.se <= 1e-10 * part.outcome_sd
-            reason[block.columns[exact], j] = (
-                "no residual spread: the outcome is a function of treatment and covariates"
-            )
-            refusal = part.model.refusal(level, base)
+            ess[block.columns, j] = model.effective(level, base)
+            if model.smds is not None:
+                max_smd[block.columns, j] = model.smds[level, base]
+            refusal = model.refusal(level, base)
             if refusal:
-                reason[at] = refusal
+                reason[block.columns, j] = refusal
     for values in (estimate, se, df):
         values[reason != ""] = np.nan
-    n = (~np.isnan(outcomes.values)).sum(axis=0).astype(np.int64)
-    return ContrastArrays(
-        estimate, se, df, ess, max_smd, sd, np.repeat(n[:, None], len(chosen), axis=1), reason
-    )
+    return ContrastArrays(estimate, se, df, ess, max_smd, sd, n, reason)

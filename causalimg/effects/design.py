@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from causalimg.effects.columns import refuse_missing, treatment_codes
-from causalimg.errors import InvalidInputError, NotEstimableError, check_columns
-from causalimg.tables.encode import encode
+from causalimg.effects.columns import treatment_codes
+from causalimg.effects.covariates import covariate_matrix, independent_columns, standardised
+from causalimg.errors import InvalidInputError, NotEstimableError
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Design:
     treatment : str
     notes : tuple of str
         What was left out and why.
+    precision : ndarray of shape (n_samples, n_precision) or None
+        Covariates of the outcome model alone.
     """
 
     matrix: NDArray[np.float64]
@@ -42,6 +44,15 @@ class Design:
     levels: tuple[str, ...]
     treatment: str
     notes: tuple[str, ...] = ()
+    precision: NDArray[np.float64] | None = None
+
+    @property
+    def outcome_matrix(self) -> NDArray[np.float64]:
+        """The columns of ``matrix``, then those of ``precision`` that are free of them."""
+        if self.precision is None:
+            return self.matrix
+        both = np.hstack([self.matrix, self.precision])
+        return both[:, independent_columns(both)]
 
     @property
     def counts(self) -> NDArray[np.intp]:
@@ -55,6 +66,8 @@ def build_design(
     treatment: str,
     adjustment: Sequence[str],
     reference: str | None = None,
+    splines: int | None = None,
+    precision: Sequence[str] = (),
 ) -> Design:
     """Encode treatment and adjustment set, and refuse what cannot be adjusted for.
 
@@ -67,6 +80,11 @@ def build_design(
         Covariate columns; text and categories become one column per level but the first.
     reference : str, optional
         Treatment level to compare with; the first in sorted order by default.
+    splines : int, optional
+        Degrees of freedom of a natural cubic spline for every number column with at least
+        ``splines + 2`` different values; straight lines by default.
+    precision : sequence of str
+        Columns of the outcome model alone.
 
     Returns
     -------
@@ -82,52 +100,25 @@ def build_design(
     UnknownNameError
         If a column does not exist.
     """
-    if isinstance(adjustment, str):
-        raise InvalidInputError(
-            f"adjustment must be a list of columns, got the text {adjustment!r}; "
-            f"write [{adjustment!r}]"
-        )
-    chosen = [str(name) for name in adjustment]
-    check_columns(frame, chosen, "adjustment")
-    twice = sorted({name for name in chosen if chosen.count(name) > 1})
-    if twice or treatment in chosen:
-        raise InvalidInputError(
-            f"adjustment names {', '.join(map(repr, twice))} twice"
-            if twice
-            else f"the treatment {treatment!r} is in its own adjustment set; take it out"
-        )
     codes, levels = treatment_codes(frame, treatment, reference)
-    refuse_missing(frame, chosen, "covariate")
-    encoded = encode(frame, chosen)
-    source = [column for column in chosen for _ in encoded.blocks[column]]
-    notes: list[str] = [
-        f"covariate {column!r} is constant and was left out"
-        for column in chosen
-        if len(encoded.blocks[column]) == 0
-    ]
-    matrix, keep = _standardised(encoded.matrix)
-    notes += [
-        f"covariate {encoded.names[k]!r} is constant and was left out"
-        for k in np.flatnonzero(~keep)
-    ]
-    matrix = matrix[:, keep]
-    names = [name for name, kept in zip(encoded.names, keep, strict=True) if kept]
-    source = [name for name, kept in zip(source, keep, strict=True) if kept]
-    free = independent_columns(matrix)
-    notes += [
-        f"covariate {names[k]!r} is a linear combination of others and was left out; the"
-        " adjustment is the same without it"
-        for k in np.flatnonzero(~free)
-    ]
+    covariates = covariate_matrix(frame, adjustment, treatment=treatment, splines=splines)
     design = Design(
-        matrix=np.column_stack([np.ones(len(frame)), matrix[:, free]]),
-        names=tuple(name for name, kept in zip(names, free, strict=True) if kept),
-        source=tuple(name for name, kept in zip(source, free, strict=True) if kept),
+        matrix=covariates.matrix,
+        names=covariates.names,
+        source=covariates.source,
         codes=codes,
         levels=levels,
         treatment=treatment,
-        notes=tuple(notes),
+        notes=covariates.notes,
     )
+    if len(precision):
+        both = [name for name in precision if name in list(adjustment)]
+        if both:
+            raise InvalidInputError(
+                f"{both[0]!r} is in adjustment and in precision; once is enough"
+            )
+        more = covariate_matrix(frame, precision, treatment=treatment, splines=splines)
+        design = replace(design, precision=more.matrix[:, 1:])
     check_counts(design)
     return design
 
@@ -151,7 +142,7 @@ def check_counts(design: Design) -> None:
 def check_rank(design: Design) -> None:
     """Raise `NotEstimableError` if a covariate cannot be told from the others inside a level."""
     for code, level in enumerate(design.levels):
-        free = independent_columns(_standardised(design.matrix[design.codes == code, 1:])[0])
+        free = independent_columns(standardised(design.matrix[design.codes == code, 1:])[0])
         if not free.all():
             name = design.names[int(np.flatnonzero(~free)[0])]
             raise NotEstimableError(
@@ -162,10 +153,17 @@ def check_rank(design: Design) -> None:
             )
 
 
-def subset(design: Design, rows: NDArray[np.bool_]) -> Design:
-    """Return the design of some of the cases, with columns that became constant left out."""
+def subset(design: Design, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Design:
+    """Return the design of some of the cases, with columns that became constant left out.
+
+    Parameters
+    ----------
+    design : Design
+    rows : ndarray of bool, shape (n_samples,), or of int
+        A mask, or positions, which may repeat.
+    """
     matrix = design.matrix[rows, 1:]
-    scaled, keep = _standardised(matrix)
+    scaled, keep = standardised(matrix)
     free = keep.copy()
     free[keep] = independent_columns(scaled[:, keep])
     return Design(
@@ -175,38 +173,5 @@ def subset(design: Design, rows: NDArray[np.bool_]) -> Design:
         codes=design.codes[rows],
         levels=design.levels,
         treatment=design.treatment,
+        precision=None if design.precision is None else design.precision[rows],
     )
-
-
-def _standardised(
-    matrix: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Centre and scale; constant columns become zeros and are marked False."""
-    if not len(matrix):
-        return matrix, np.zeros(matrix.shape[1], dtype=bool)
-    centre = matrix.mean(axis=0)
-    spread = matrix.std(axis=0)
-    varies = spread > 1e-12 * np.maximum(np.abs(centre), np.finfo(float).tiny)
-    varies &= np.ptp(matrix, axis=0) > 0
-    return np.where(varies, (matrix - centre) / np.where(varies, spread, 1.0), 0.0), varies
-
-
-def independent_columns(scaled: NDArray[np.float64], tolerance: float = 1e-8) -> NDArray[np.bool_]:
-    """Mark the columns that are not linear combinations of the marked ones before them."""
-    free = np.zeros(scaled.shape[1], dtype=bool)
-    if 0 < scaled.shape[1] <= len(scaled):
-        size = np.linalg.norm(scaled, axis=0)
-        rest = np.abs(np.diag(np.linalg.qr(scaled, mode="r")))
-        if (rest > 10 * tolerance * size).all() and size.all():
-            return ~free
-    basis = np.empty((len(scaled), 0))
-    for k in range(scaled.shape[1]):
-        column = scaled[:, k]
-        length = np.linalg.norm(column)
-        rest = column - basis @ (basis.T @ column)
-        rest = rest - basis @ (basis.T @ rest)
-        left = np.linalg.norm(rest)
-        if left > tolerance * max(float(length), np.finfo(float).tiny):
-            free[k] = True
-            basis = np.column_stack([basis, rest / left])
-    return free

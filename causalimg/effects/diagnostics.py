@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from causalimg.effects.targets import EVERYONE, propensity_target
 from causalimg.errors import InvalidInputError
 
 HISTOGRAM_EDGES = tuple(np.linspace(0.0, 1.0, 21).round(2).tolist())
@@ -152,6 +153,8 @@ def judge_levels(
     treatment: str,
     trim: float,
     limits: OverlapLimits | None = None,
+    estimand: str = "ate",
+    key: int = EVERYONE,
 ) -> tuple[LevelOverlap, ...]:
     """Judge the overlap of every level from fitted propensities.
 
@@ -166,33 +169,47 @@ def judge_levels(
     trim : float
         Probabilities are clipped from below at this bound before they are inverted.
     limits : OverlapLimits, optional
+    estimand : {"ate", "att", "atc", "ato"}
+        The population that every level has to resemble. With ``ato`` no case needs a counterpart
+        and only ``min_ess`` holds; with ``att`` and ``atc`` the share of effective cases is of the
+        level or of the population, whichever is smaller.
+    key : int
+        From `target_key`.
 
     Returns
     -------
     tuple of LevelOverlap
     """
     bounds = limits or OverlapLimits()
+    target = propensity_target(probability, codes, estimand, key, floor=trim)
+    inside = np.ones(len(codes), dtype=bool) if key == EVERYONE else codes == key
     out = []
     for k, name in enumerate(names):
-        own = probability[codes == k, k]
-        n = len(own)
-        ess = effective_size(1.0 / np.maximum(own, trim))
-        unmatched = float((probability[:, k] < trim).mean())
+        n = int((codes == k).sum())
+        ess = effective_size(target.direct[codes == k])
+        unmatched = float((probability[inside, k] < trim).mean())
+        share_of = min(n, int(inside.sum()))
+        needed = bounds.min_ess_share * share_of
+        if estimand == "ato":
+            unmatched = needed = 0.0
+        elif k == key:
+            unmatched = 0.0
         reason = []
         if ess < bounds.min_ess:
             reason.append(f"only {ess:.1f} effective of {n} cases (limit {bounds.min_ess:g})")
-        elif ess < bounds.min_ess_share * n:
+        elif ess < needed:
             reason.append(
-                f"{ess:.0f} effective of {n} cases, {ess / n:.0%}"
+                f"{ess:.0f} effective of {share_of} cases, {ess / share_of:.0%}"
                 f" (limit {bounds.min_ess_share:.0%})"
             )
         if unmatched > bounds.max_unmatched:
             reason.append(
-                f"{unmatched:.0%} of the cases have a probability below {trim:g} of"
-                f" {treatment}={name} (limit {bounds.max_unmatched:.0%})"
+                f"{unmatched:.0%} of the{'' if key == EVERYONE else ' compared'} cases have a"
+                f" probability below {trim:g} of {treatment}={name}"
+                f" (limit {bounds.max_unmatched:.0%})"
             )
         verdict = VERDICTS[2] if reason else VERDICTS[0]
-        if not reason and (ess < 0.5 * n or unmatched > 0.01):
+        if not reason and (ess < 0.5 * share_of or unmatched > 0.01):
             verdict = VERDICTS[1]
             reason.append(
                 f"{ess:.0f} effective of {n} cases, {unmatched:.1%} of the cases below {trim:g}"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from causalimg.effects.base import EffectEstimator
 from causalimg.effects.diagnostics import OverlapLimits
+from causalimg.effects.plans import Plan, linear_plan
+from causalimg.effects.treatment_model import TreatmentModel, Weighting
 
-_CAUSAL: tuple[str, ...] = (
+CAUSAL: tuple[str, ...] = (
     "No unmeasured confounding: given the adjustment set, treatment is independent of what each"
     " case's outcome would be under each level.",
     "Overlap: every case could have had every level.",
@@ -31,8 +35,10 @@ class AIPW(EffectEstimator):
         Covariates, a back-door set; text and categories are coded by level.
     reference : str, optional
         Level to compare with; the first in sorted order by default.
-    estimand : {"ate"}
-        The mean effect in the population that the cases come from.
+    estimand : {"ate", "att", "atc", "ato"}
+        Mean effect over all cases; over those that have the level (``att``) or the level it is
+        compared with (``atc``); or over the overlap population (``ato``), in which every level is
+        about equally likely: the most precise, and the one to ask for where overlap is weak.
     alpha : float, default=0.05
         Intervals have level ``1 - alpha``.
     fdr : {"bh", "by"}
@@ -40,11 +46,25 @@ class AIPW(EffectEstimator):
     trim : float, default=0.01
         Propensities below are raised to this bound, so that no case counts for more than 100;
         how many is in the notes.
+    trim_method : {"clip", "drop"}
+        ``drop`` leaves these cases out and fits the rest anew; the effects are then theirs.
     cluster : str, optional
         Column of clusters (patient, when there are several lesions each); standard errors then
         allow for any dependence within clusters.
     limits : OverlapLimits, optional
         Below these a contrast is ``not_estimable`` and has no number.
+    splines : int, optional
+        Degrees of freedom of a natural cubic spline for every number column, in the propensity and
+        the outcome models; straight lines by default.
+    propensity_model : classifier, optional
+        Any scikit-learn classifier; the built-in multinomial logistic regression by default.
+    n_folds : int, default=1
+        Above 1, propensities are cross-fitted. Only with a regularised ``propensity_model``.
+    bootstrap : int, optional
+        That many resamples of cases (of clusters, if given) for standard errors and percentile
+        intervals, with everything fitted anew; influence functions by default.
+    random_state : int or None, default=0
+        Seed of folds and resamples.
 
     Attributes
     ----------
@@ -52,7 +72,7 @@ class AIPW(EffectEstimator):
     levels_ : tuple of str
         The reference first.
     propensity_ : pandas.DataFrame of shape (n_samples, n_levels)
-        Before clipping.
+        Before clipping; of all cases.
     overlap_ : OverlapReport
     balance_ : pandas.DataFrame
     influence_ : dict of str to pandas.DataFrame
@@ -66,13 +86,15 @@ class AIPW(EffectEstimator):
 
     Standard errors come from influence functions with the weights that each level's estimate
     really puts on its cases and with leverage-corrected (HC2) residuals; intervals use t quantiles
-    with Satterthwaite degrees of freedom. There is no cross-fitting: the nuisance models are
+    with Satterthwaite degrees of freedom. The outcome models are not cross-fitted: they are
     parametric, and unregularised models fitted to parts of a small table do harm.
 
     References
     ----------
     Robins, Rotnitzky, Zhao (1994). doi:10.1080/01621459.1994.10476818
     Imbens, Kolesar (2016), on small-sample standard errors. doi:10.1162/REST_a_00552
+    Li, Morgan, Zaslavsky (2018), on the overlap population. doi:10.1080/01621459.2016.1260466
+    Crump, Hotz, Imbens, Mitnik (2009), on dropping cases. doi:10.1093/biomet/asn055
 
     Examples
     --------
@@ -91,7 +113,7 @@ class AIPW(EffectEstimator):
     _estimator = "aipw"
     _weighted = True
     _adjusted = True
-    _assumptions = _CAUSAL
+    _assumptions = CAUSAL
 
     def __init__(
         self,
@@ -103,8 +125,14 @@ class AIPW(EffectEstimator):
         alpha: float = 0.05,
         fdr: str = "bh",
         trim: float = 0.01,
+        trim_method: str = "clip",
         cluster: str | None = None,
         limits: OverlapLimits | None = None,
+        splines: int | None = None,
+        propensity_model: Any = None,
+        n_folds: int = 1,
+        bootstrap: int | None = None,
+        random_state: int | None = 0,
     ) -> None:
         self.treatment = treatment
         self.adjustment = adjustment
@@ -115,36 +143,88 @@ class AIPW(EffectEstimator):
         self.trim = trim
         self.cluster = cluster
         self.limits = limits
+        self.trim_method = trim_method
+        self.splines = splines
+        self.propensity_model = propensity_model
+        self.n_folds = n_folds
+        self.bootstrap = bootstrap
+        self.random_state = random_state
 
     def _adjustment(self) -> Sequence[str]:
         return self.adjustment
 
+    def _weighting(self) -> Weighting:
+        # the overlap population itself depends on the propensities
+        return replace(super()._weighting(), slopes=self.estimand == "ato")
 
-class GComputation(AIPW):
-    """Estimate average treatment effects by averaging outcome models over all cases.
+    def _plans(self, model: TreatmentModel) -> dict[int, Plan]:
+        design = model.design
+        return {
+            key: linear_plan(
+                design.matrix,
+                design.codes,
+                target,
+                len(design.levels),
+                weighted=self._weighted,
+                nuisance=model.nuisance,
+            )
+            for key, target in model.targets.items()
+        }
 
-    One least squares model per treatment level; with linear outcomes it is more precise than
-    `AIPW` where overlap is weak, and it is wrong where the outcomes are not linear. Settings,
-    attributes, overlap limits and standard errors as in `AIPW`; ``trim`` only marks cases in the
-    overlap report.
+
+class IPW(AIPW):
+    """Estimate average treatment effects by inverse probability weighting (Hajek).
+
+    The weights add up to one within each level, so that they are stabilised and the estimates do
+    not depend on where the outcome's scale has its zero. Settings and attributes as in `AIPW`.
 
     Notes
     -----
-    Assumptions: those of `AIPW`, and outcomes linear in the covariates within each level.
+    Assumptions: those of `AIPW`, and a right propensity model: there is no outcome model to make
+    up for a wrong one.
+
+    With the built-in logistic model, standard errors account for the estimation of the
+    propensities (they are smaller for it); with another ``propensity_model`` they take the
+    propensities for known, which is usually conservative.
 
     References
     ----------
-    Robins (1986). doi:10.1016/0270-0255(86)90088-6
+    Hajek (1971), comment in Foundations of Statistical Inference.
+    Lunceford, Davidian (2004). doi:10.1002/sim.1903
 
     Examples
     --------
-    >>> GComputation(treatment="scanner", adjustment=["age"]).trim
-    0.01
+    >>> import numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> age = rng.normal(60, 10, 400)
+    >>> scanner = np.where(rng.random(400) < 1 / (1 + np.exp((60 - age) / 10)), "B", "A")
+    >>> texture = 0.1 * age + 2.0 * (scanner == "B") + rng.normal(size=400)
+    >>> table = pd.DataFrame({"age": age, "scanner": scanner, "texture": texture})
+    >>> found = IPW(treatment="scanner", adjustment=["age"], estimand="att").fit(table, ["texture"])
+    >>> row = found.effects_.frame.iloc[0]
+    >>> row["estimand"], bool(row["ci_low"] < 2.0 < row["ci_high"])
+    ('att', True)
     """
 
-    _estimator = "g_computation"
-    _weighted = False
-    _assumptions = (*_CAUSAL, "Outcomes are linear in the covariates within each level.")
+    _estimator = "ipw"
+    _assumptions = (*CAUSAL, "The propensity model is right.")
+
+    def _weighting(self) -> Weighting:
+        return replace(super()._weighting(), slopes=True)
+
+    def _plans(self, model: TreatmentModel) -> dict[int, Plan]:
+        design = model.design
+        return {
+            key: linear_plan(
+                design.matrix,
+                design.codes,
+                target,
+                len(design.levels),
+                modelled=False,
+                nuisance=model.nuisance,
+            )
+            for key, target in model.targets.items()
+        }
 
 
 class DifferenceInMeans(EffectEstimator):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,11 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from causalimg.effects.multiplicity import check_choice
 from causalimg.effects.paths import (
     WorkingGraph,
     ancestors,
     causal_nodes,
     descendants,
+    drawn,
     minimal_separators,
     open_path,
     possible_descendants,
@@ -87,6 +88,7 @@ def backdoor_sets(
     outcome: str,
     observed: Iterable[str] | None = None,
     max_sets: int = 100,
+    engine: str = "native",
 ) -> BackdoorSets:
     """Find every minimal back-door set, and the statistically efficient one.
 
@@ -101,6 +103,9 @@ def backdoor_sets(
         Nodes that were measured; all of them by default.
     max_sets : int, default=100
         Stop after this many minimal sets; ``complete`` tells whether there are more.
+    engine : {"native", "dowhy"}
+        ``dowhy`` lists dowhy's sets without superfluous members (for a DAG; on large graphs it may
+        miss some), beside the native efficient set.
 
     Returns
     -------
@@ -138,9 +143,17 @@ def backdoor_sets(
     """
     if max_sets < 1:
         raise InvalidInputError(f"max_sets must be at least 1, got {max_sets}")
+    check_choice(engine, ("native", "dowhy"), "engine")
     work, t, y = _prepare(graph, treatment, outcome)
     allowed = _allowed(work, graph, t, y, observed)
     on_path = causal_nodes(work, t, y)
+    best = _efficient(work, t, y, on_path)
+    efficient = tuple(work.nodes[k] for k in best) if allowed[best].all() else None
+    if engine == "dowhy":
+        from causalimg.effects.dowhy_engine import dowhy_backdoor_sets
+
+        theirs = dowhy_backdoor_sets(graph, treatment=treatment, outcome=outcome, observed=observed)
+        return BackdoorSets(treatment, outcome, theirs[:max_sets], efficient, False)
     cut = _without_first_edges(work, t, on_path)
     found, complete = minimal_separators(cut, t, y, allowed=allowed, limit=max_sets)
     if not found:
@@ -149,13 +162,13 @@ def backdoor_sets(
         hidden = [work.nodes[k] for k in path[1:-1] if not allowed[k]]
         raise IdentificationError(
             f"the effect of {treatment!r} on {outcome!r} is not identified by adjustment for"
-            f" observed nodes: the path {_drawn(work, path)} stays open"
+            f" observed nodes: the path {drawn(work, path)} stays open"
             + (f" ({', '.join(map(repr, hidden))} cannot be adjusted for)" if hidden else "")
             + ". Measure a node that closes it, or use another design (front-door, instrument)."
         )
-    named = sorted((tuple(work.nodes[k] for k in item) for item in found), key=_by_size)
-    best = _efficient(work, t, y, on_path)
-    efficient = tuple(work.nodes[k] for k in best) if allowed[best].all() else None
+    named = sorted(
+        (tuple(work.nodes[k] for k in item) for item in found), key=lambda x: (len(x), x)
+    )
     return BackdoorSets(treatment, outcome, tuple(named), efficient, complete)
 
 
@@ -190,7 +203,7 @@ def efficient_set(graph: CausalGraph, *, treatment: str, outcome: str) -> tuple[
     hidden = not work.observed[best].all()
     path = open_path(_without_first_edges(work, t, on_path), t, y, best)
     if hidden or path:
-        why = "it needs an unmeasured node" if hidden else f"{_drawn(work, path or [])} stays open"
+        why = "it needs an unmeasured node" if hidden else f"{drawn(work, path or [])} stays open"
         raise IdentificationError(
             f"there is no efficient set for {treatment!r} on {outcome!r}: {why};"
             " backdoor_sets() lists the sets of observed nodes, if there are any"
@@ -249,12 +262,8 @@ def is_backdoor_set(
             return Verdict(False, f"{name!r} is a descendant of the treatment")
     path = open_path(_without_first_edges(work, t, on_path), t, y, np.array(chosen, dtype=int))
     if path:
-        return Verdict(False, f"the path {_drawn(work, path)} stays open")
+        return Verdict(False, f"the path {drawn(work, path)} stays open")
     return Verdict(True)
-
-
-def _by_size(item: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
-    return len(item), item
 
 
 def _prepare(graph: CausalGraph, treatment: str, outcome: str) -> tuple[WorkingGraph, int, int]:
@@ -291,10 +300,3 @@ def _efficient(work: WorkingGraph, t: int, y: int, on_path: NDArray[np.bool_]) -
     outside = ~descendants(work, np.flatnonzero(on_path))
     outside[t] = False
     return np.flatnonzero(work.directed[:, on_path].any(axis=1) & outside)
-
-
-def _drawn(work: WorkingGraph, path: Sequence[int]) -> str:
-    text = work.nodes[path[0]] if path else ""
-    for a, b in itertools.pairwise(path):
-        text += f" {'->' if work.directed[a, b] else '<-'} {work.nodes[b]}"
-    return text

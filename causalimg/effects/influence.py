@@ -1,15 +1,14 @@
-"""Array solvers: mean outcome under each treatment level, with influence functions."""
+"""Mean outcome under each treatment level with influence functions, and contrasts of them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-
-_FULL_LEVERAGE = 1.0 - 1e-8
 
 
 @dataclass(frozen=True)
@@ -26,20 +25,21 @@ class LevelMeans:
         Part of the variance of ``means`` that comes from the outcome residuals.
     residual_df : ndarray of shape (n_levels,)
         Degrees of freedom behind ``residual_variance``.
-    effective : ndarray of shape (n_levels,)
-        Effective number of cases in the level, given the weights that its mean puts on them.
     codes : ndarray of int, shape (n_samples,)
-    alone : tuple of (int, int)
-        (level, case) of cases with leverage 1: a parameter of the outcome model rests on them.
+    spread_df : float or None
+        Degrees of freedom of the rest of the variance; n_samples - 1 by default.
+    variance : callable or None
+        ``variance(level, base)`` returns the variance of the effects, shape (n_outcomes,), where
+        it is not the mean square of the influence (matching). Not used with clusters.
     """
 
     means: Array
     influence: Array
     residual_variance: Array
     residual_df: Array
-    effective: Array
     codes: NDArray[np.intp]
-    alone: tuple[tuple[int, int], ...]
+    spread_df: float | None = None
+    variance: Callable[[int, int], Array] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,81 +57,6 @@ class Contrast:
     df: Array
 
 
-def level_means(
-    matrix: Array,
-    codes: NDArray[np.intp],
-    outcomes: Array,
-    probability: Array | None,
-    n_levels: int,
-) -> LevelMeans:
-    """Estimate the mean of every outcome under every treatment level.
-
-    One least squares model per level. Without ``probability`` its prediction is averaged over all
-    cases (g-computation); with it, the inversely weighted mean residual is added (AIPW), the
-    weights adding up to one within the level.
-
-    Either estimate is a weighted sum of the outcomes seen in the level. The residual part of the
-    influence function uses these exact weights, not the first-order ones, and residuals divided
-    by the square root of one minus their leverage (HC2).
-
-    Parameters
-    ----------
-    matrix : ndarray of shape (n_samples, n_parameters)
-        First column ones; full rank within every level.
-    codes : ndarray of int, shape (n_samples,)
-    outcomes : ndarray of shape (n_samples, n_outcomes)
-        Finite.
-    probability : ndarray of shape (n_samples, n_levels) or None
-        Propensity of each level, bounded away from 0.
-    n_levels : int
-
-    Returns
-    -------
-    LevelMeans
-    """
-    n, p = matrix.shape
-    count = outcomes.shape[1]
-    centre = outcomes.mean(axis=0)
-    centred = outcomes - centre
-    average = matrix.mean(axis=0)
-    means = np.empty((n_levels, count))
-    influence = np.empty((n_levels, n, count))
-    variance = np.empty((n_levels, count))
-    df = np.empty(n_levels)
-    effective = np.empty(n_levels)
-    alone: list[tuple[int, int]] = []
-    for level in range(n_levels):
-        rows = np.flatnonzero(codes == level)
-        inside, seen = matrix[rows], centred[rows]
-        orthogonal, triangle = np.linalg.qr(inside)
-        beta = np.linalg.solve(triangle, orthogonal.T @ seen)
-        leverage = (orthogonal**2).sum(axis=1)
-        predicted = np.matmul(matrix, beta, out=influence[level])
-        residual = seen - predicted[rows]
-        if probability is None:
-            direct = np.zeros(len(rows))
-        else:
-            direct = 1.0 / probability[rows, level]
-            direct /= direct.sum()
-        gap = average - direct @ inside
-        weights = orthogonal @ np.linalg.solve(triangle.T, gap) + direct
-        means[level] = weights @ seen
-        full = leverage >= _FULL_LEVERAGE
-        spare = max(len(rows) - p, 1)
-        corrected = residual / np.sqrt(np.where(full, 1.0, 1.0 - leverage))[:, None]
-        if full.any():
-            # nothing is left of such a residual: the level's residual spread stands in for it
-            corrected[full] = np.sqrt((residual**2).sum(axis=0) / spare)
-            alone += [(level, int(rows[k])) for k in np.flatnonzero(full)]
-        corrected *= weights[:, None]
-        variance[level] = np.einsum("ij,ij->j", corrected, corrected)
-        predicted -= predicted.mean(axis=0)
-        predicted[rows] += n * corrected
-        effective[level] = weights.sum() ** 2 / (weights**2).sum()
-        df[level] = max(effective[level] * spare / len(rows), 1.0)
-    return LevelMeans(means + centre, influence, variance, df, effective, codes, tuple(alone))
-
-
 def contrast(
     solution: LevelMeans,
     level: int,
@@ -143,7 +68,7 @@ def contrast(
 
     The degrees of freedom follow Satterthwaite: residual parts with the effective number of
     cases of their level, less the share spent on parameters; the spread of the individual
-    effects with n - 1.
+    effects with that of the target population, less one.
 
     Parameters
     ----------
@@ -161,7 +86,10 @@ def contrast(
     """
     difference = solution.influence[level] - solution.influence[base]
     n = len(difference)
-    if cluster is None:
+    spread_df = n - 1 if solution.spread_df is None else solution.spread_df
+    if cluster is None and solution.variance is not None:
+        total = n**2 * solution.variance(level, base)
+    elif cluster is None:
         total = np.einsum("ij,ij->j", difference, difference)
     else:
         clusters = int(cluster.max()) + 1
@@ -174,10 +102,10 @@ def contrast(
     spread = (
         first**2 / solution.residual_df[level]
         + second**2 / solution.residual_df[base]
-        + between**2 / max(n - 1, 1)
+        + between**2 / max(spread_df, 1)
     )
     whole = (first + second + between) ** 2
-    df = np.where(spread > 0, whole / np.where(spread > 0, spread, 1.0), n - 1.0)
+    df = np.where(spread > 0, whole / np.where(spread > 0, spread, 1.0), float(spread_df))
     if cluster is not None:
         own = [len(np.unique(cluster[solution.codes == k])) for k in (level, base)]
         df = np.minimum(df, max(min(own) - 1, 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -99,24 +100,77 @@ def multiplier_draws(
     ----------
     Chernozhukov, Chetverikov, Kato (2013). doi:10.1214/13-AOS1161
     """
-    units = n_samples if cluster is None else int(cluster.max()) + 1
-    multipliers = np.random.default_rng(seed).standard_normal((n_draws, units))
-    if cluster is not None:
-        multipliers = multipliers[:, cluster]
+    multipliers = Multipliers.drawn(n_samples, n_draws=n_draws, seed=seed, cluster=cluster)
     out = np.empty((n_draws, n_tests))
     for start in range(0, n_tests, block):
         columns = slice(start, min(start + block, n_tests))
-        part = influence(columns)
-        summed = part
-        if cluster is not None:
-            summed = np.zeros((units, part.shape[1]))
-            np.add.at(summed, cluster, part)
-        scale = np.sqrt(np.einsum("ij,ij->j", summed, summed))
-        out[:, columns] = multipliers @ part / np.where(scale > 0, scale, 1.0)
+        out[:, columns] = multipliers.studentised(influence(columns))
     return out
 
 
-def step_down(statistic: NDArray[np.float64], draws: NDArray[np.float64]) -> NDArray[np.float64]:
+@dataclass(frozen=True)
+class Multipliers:
+    """Standard normal numbers that cases, or whole clusters, are multiplied by.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_draws, n_units)
+        Their precision is that of the draws.
+    cluster : ndarray of int, shape (n_samples,), or None
+        The unit of each case; every case is one by default.
+    """
+
+    values: NDArray[np.floating]
+    cluster: NDArray[np.intp] | None = None
+
+    @classmethod
+    def drawn(
+        cls,
+        n_samples: int,
+        *,
+        n_draws: int,
+        seed: np.random.SeedSequence,
+        cluster: NDArray[np.intp] | None = None,
+        single: bool = False,
+    ) -> Multipliers:
+        """Draw them, in single precision if asked (half the time and memory)."""
+        units = n_samples if cluster is None else int(cluster.max()) + 1
+        rng = np.random.default_rng(seed)
+        if single:
+            return cls(rng.standard_normal((n_draws, units), dtype=np.float32), cluster)
+        return cls(rng.standard_normal((n_draws, units)), cluster)
+
+    def studentised(
+        self, influence: NDArray[np.float64], rows: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.floating]:
+        """Return draws of studentised estimates.
+
+        Parameters
+        ----------
+        influence : ndarray of shape (n_rows, n_tests)
+        rows : ndarray of bool, shape (n_samples,), optional
+            The cases that ``influence`` belongs to; all by default.
+
+        Returns
+        -------
+        ndarray of shape (n_draws, n_tests)
+            Each column has standard deviation 1 over the multipliers.
+        """
+        if self.cluster is not None:
+            place = self.cluster if rows is None else self.cluster[rows]
+            part = np.zeros((self.values.shape[1], influence.shape[1]))
+            np.add.at(part, place, influence)
+            chosen = self.values
+        else:
+            part = influence
+            chosen = self.values if rows is None or rows.all() else self.values[:, rows]
+        scale = np.sqrt(np.einsum("ij,ij->j", part, part))
+        unit = np.empty(part.shape, dtype=self.values.dtype)
+        np.divide(part, np.where(scale > 0, scale, 1.0), out=unit, casting="same_kind")
+        return chosen @ unit
+
+
+def step_down(statistic: NDArray[np.float64], draws: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return step-down adjusted p-values that hold the chance of any false rejection.
 
     Parameters

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from causalimg.effects.blocks import Block
 from causalimg.effects.columns import case_names
 from causalimg.effects.design import Design
+from causalimg.effects.diagnostics import VERDICTS
 from causalimg.effects.outcomes import Outcomes
-from causalimg.effects.treatment_model import TreatmentModel, Weighting
+from causalimg.effects.treatment_model import TreatmentModel
 
 _FEW_CLUSTERS = 30
 
@@ -20,16 +21,32 @@ _FEW_CLUSTERS = 30
 def fit_notes(
     model: TreatmentModel,
     outcomes: Outcomes,
-    weighting: Weighting,
+    dropped: int,
     cluster: NDArray[np.intp] | None,
     cluster_name: str | None,
 ) -> tuple[str, ...]:
     """Say what was left out, how good overlap is, what was clipped, missing or refused."""
     notes = list(model.design.notes)
-    report = model.report(weighting)
+    weighting = model.weighting
+    report = model.report()
     if report is not None:
         notes += report.notes()
-    if weighting.weighted:
+    if dropped:
+        notes.append(
+            f"{dropped} of {dropped + len(model.probability)} cases have a propensity below"
+            f" {weighting.trim:g} and were left out; the effects are those of the cases that remain"
+        )
+    if report is not None and report.verdict != VERDICTS[0] and weighting.estimand != "ato":
+        notes.append(
+            "where levels overlap little, estimand='ato' (or DML) asks for the effect in the"
+            " overlap population instead, which needs no weight on cases without a counterpart"
+        )
+    if weighting.adjusted and weighting.estimand == "ato":
+        notes.append(
+            "the effects are those of the overlap population, in which every level is about"
+            " equally likely; they differ from the mean over all cases if effects vary"
+        )
+    if weighting.weighted and weighting.weigh is None and weighting.estimand != "ato":
         clipped = int((model.probability < weighting.trim).any(axis=1).sum())
         if clipped:
             notes.append(
@@ -60,10 +77,9 @@ def leverage_notes(frame: pd.DataFrame, design: Design, blocks: Sequence[Block])
     """Name the cases on which a parameter of an outcome model rests alone."""
     alone: dict[int, NDArray[np.bool_]] = {}
     for block in blocks:
-        if block.solution is None:
-            continue
         places = np.flatnonzero(block.rows)
-        for level, row in block.solution.levels.alone:
+        alone_cases = [pair for plan in block.plans.values() for pair in plan.alone()]
+        for level, row in alone_cases:
             marked = alone.setdefault(level, np.zeros(len(frame), dtype=bool))
             marked[places[row]] = True
     return tuple(

@@ -41,6 +41,9 @@ class Outcomes:
             ``rows`` marks the cases with a value, shape (n_samples,).
         """
         usable = np.array([name not in self.problems for name in self.names], dtype=bool)
+        if not np.isnan(self.values.sum(axis=0)[usable]).any():
+            everyone = np.ones(len(self.values), dtype=bool)
+            return [(everyone, np.flatnonzero(usable))] if usable.any() else []
         seen = ~np.isnan(self.values)
         groups: dict[bytes, list[int]] = {}
         for k in np.flatnonzero(usable):
@@ -84,37 +87,39 @@ def read_outcomes(
         if name in reserved:
             raise InvalidInputError(f"column {name!r} cannot be an outcome: it is {reserved[name]}")
     problems: dict[str, str] = {}
-    values = np.full((len(frame), len(names)), np.nan)
     table = frame[names]
     if table.shape[1] != len(names):
         raise InvalidInputError("the table has two columns of the same name among the outcomes")
-    numeric = []
-    for k, (name, kind) in enumerate(zip(names, table.dtypes, strict=True)):
-        if pd.api.types.is_numeric_dtype(kind):
-            numeric.append(k)
-        else:
-            problems[name] = f"not a number column (type {kind})"
-    if numeric:
-        part = table if len(numeric) == len(names) else table.iloc[:, numeric]
-        values[:, numeric] = part.to_numpy(dtype=np.float64, na_value=np.nan)
-    infinite = np.isinf(values)
-    missing = np.isnan(values)
-    filled = np.where(missing, 0.0, values) if missing.any() else values
-    low = np.where(missing, np.inf, values).min(axis=0, initial=np.inf)
-    high = np.where(missing, -np.inf, values).max(axis=0, initial=-np.inf)
-    size = np.abs(np.where(np.isfinite(filled), filled, 0.0)).max(axis=0, initial=0.0)
-    for k, name in enumerate(names):
-        if name in problems:
+    kinds = list(table.dtypes)
+    known = {kind: pd.api.types.is_numeric_dtype(kind) for kind in set(kinds)}
+    numeric = [k for k, kind in enumerate(kinds) if known[kind]]
+    if len(numeric) == len(names):
+        values = table.to_numpy(dtype=np.float64, na_value=np.nan)
+    else:
+        values = np.full((len(frame), len(names)), np.nan)
+        values[:, numeric] = table.iloc[:, numeric].to_numpy(dtype=np.float64, na_value=np.nan)
+        for name, kind in zip(names, kinds, strict=True):
+            if not known[kind]:
+                problems[name] = f"not a number column (type {kind})"
+    # one pass over clean columns: a sum is finite only if every value is
+    dirty = np.flatnonzero(~np.isfinite(values.sum(axis=0)))
+    infinite, empty = np.zeros((2, len(names)), dtype=bool)
+    infinite[dirty] = np.isinf(values[:, dirty]).any(axis=0)
+    empty[dirty] = np.isnan(values[:, dirty]).all(axis=0)
+    low, high = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+    with np.errstate(invalid="ignore"):
+        flat = high - low <= 1e-12 * np.maximum(np.abs(low), np.abs(high))
+    for k in np.flatnonzero(infinite | empty | flat):
+        if names[k] in problems:
             continue
-        if missing[:, k].all():
-            problems[name] = "no case has a value"
-        elif infinite[:, k].any():
-            problems[name] = (
-                f"{int(infinite[:, k].sum())} infinite values (case"
-                f" {case_names(frame, infinite[:, k])})"
-            )
-        elif high[k] - low[k] <= 1e-12 * size[k]:
-            problems[name] = f"constant ({low[k]:g} in every case)"
+        if empty[k]:
+            problems[names[k]] = "no case has a value"
+        elif infinite[k]:
+            where = np.isinf(values[:, k])
+            said = f"(case {case_names(frame, where)})"
+            problems[names[k]] = f"{int(where.sum())} infinite values {said}"
+        else:
+            problems[names[k]] = f"constant ({low[k]:g} in every case)"
     return Outcomes(tuple(names), values, problems)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -189,6 +191,14 @@ def open_path(work: WorkingGraph, a: int, b: int, given: NDArray[np.intp]) -> li
                 before[move] = state
                 queue.append(move)
     return None
+
+
+def drawn(work: WorkingGraph, path: Sequence[int]) -> str:
+    """Write a path with its arrows: ``a -> b <- c``."""
+    text = work.nodes[path[0]] if path else ""
+    for a, b in itertools.pairwise(path):
+        text += f" {'->' if work.directed[a, b] else '<-'} {work.nodes[b]}"
+    return text
 
 
 def minimal_separators(

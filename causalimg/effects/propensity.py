@@ -93,6 +93,23 @@ def fit_multinomial(
     return PropensityFit(_softmax(matrix @ beta), beta)
 
 
+def information(
+    matrix: NDArray[np.float64], probability: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the information of the multinomial likelihood.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n_samples, n_parameters)
+    probability : ndarray of shape (n_samples, n_levels)
+
+    Returns
+    -------
+    ndarray of shape (n_parameters * (n_levels - 1),) * 2
+    """
+    return _hessian(matrix, probability[:, 1:], np.full(matrix.shape[1], _RIDGE))
+
+
 def _softmax(eta: NDArray[np.float64]) -> NDArray[np.float64]:
     full = np.column_stack([np.zeros(len(eta)), eta])
     full = np.exp(full - full.max(axis=1, keepdims=True))

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from causalimg.effects.base import EffectEstimator, Parametrised
+from causalimg.effects.base import EffectEstimator
 from causalimg.effects.diagnostics import OverlapLimits
 from causalimg.effects.estimators import AIPW
 from causalimg.effects.multiplicity import check_choice
+from causalimg.effects.parameters import Parametrised
 from causalimg.errors import InvalidInputError, UnknownNameError, nearest
 from causalimg.invariance.control import CONTROLS, Control
 from causalimg.invariance.equivalence import equivalence_p, n_to_certify, n_to_detect

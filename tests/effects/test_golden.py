@@ -57,7 +57,7 @@ def test_lalonde_psid_controls_have_no_answer(
 ) -> None:
     mixed = lalonde(shared_data, "psid")
     if estimator is EntropyBalance and estimand == "ate":
-        pytest.skip("no weights balance the trial's cases to all of PSID: an error, tested elsewhere")
+        pytest.skip("no weights balance the trial's cases to all of PSID: an error of its own")
     fit = estimator(treatment="treat", adjustment=ADJUSTMENT, estimand=estimand)
     row = fit.fit(mixed, ["re78"]).effects_.frame.iloc[0]
     assert row["status"] == "not_estimable"

@@ -10,13 +10,11 @@ import pytest
 from effect_tables import ADJUSTMENT, confounded_table
 
 from causalimg.effects import AIPW, DifferenceInMeans
-from causalimg.effects.refute import (
+from causalimg.effects.negative_controls import (
     negative_control_outcome,
     negative_control_treatment,
-    placebo_treatment,
-    random_common_cause,
-    random_subset,
 )
+from causalimg.effects.refute import placebo_treatment, random_common_cause, random_subset
 from causalimg.effects.tmle import TMLE
 from causalimg.errors import InvalidInputError
 

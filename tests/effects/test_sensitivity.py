@@ -9,14 +9,9 @@ from effect_tables import ADJUSTMENT, confounded_table
 from scipy import stats
 
 from causalimg.effects import AIPW
+from causalimg.effects.evalue import e_value, e_values
 from causalimg.effects.rosenbaum import pair_differences, rosenbaum_bounds, rosenbaum_p
-from causalimg.effects.sensitivity import (
-    benchmark_bounds,
-    e_value,
-    e_values,
-    robustness,
-    robustness_value,
-)
+from causalimg.effects.sensitivity import benchmark_bounds, robustness, robustness_value
 from causalimg.errors import InvalidInputError, UnknownNameError
 
 DARFUR_T, DARFUR_DF = 4.18443, 783

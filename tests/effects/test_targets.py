@@ -158,7 +158,8 @@ def test_dropping_cases_instead_of_clipping() -> None:
     alone = AIPW(treatment="t", adjustment=["x"], trim=0.0).fit(frame[kept], ["y"])
     assert row["estimate"] == pytest.approx(alone.effects_.frame["estimate"].iloc[0])
     assert row["se"] == pytest.approx(alone.effects_.frame["se"].iloc[0])
-    assert any(f"{(~kept).sum()} of 1500 cases have a propensity below 0.1" in n for n in fit.notes_)
+    said = f"{(~kept).sum()} of 1500 cases have a propensity below 0.1"
+    assert any(said in note for note in fit.notes_)
     influence = fit.influence("B")["y"]
     assert (influence[~kept] == 0).all()
     assert np.sqrt((influence**2).sum()) / 1500 == pytest.approx(row["se"])
@@ -183,3 +184,18 @@ def test_weighting_errors_know_that_propensities_are_estimated() -> None:
             errors.append(found["se"].to_numpy())
         ratio = np.mean(errors) / np.std(estimates, axis=0).mean()
         assert 0.85 < ratio < 1.15
+
+
+def test_stabilised_weights_have_mean_one_within_levels_and_balance() -> None:
+    frame, names = confounded_table(6, n=1500, levels="ABC")
+    fit = EntropyBalance(treatment="scanner", adjustment=ADJUSTMENT).fit(frame, names)
+    weights = fit.balancing_weights()
+    np.testing.assert_allclose(weights.groupby(frame["scanner"]).mean(), 1.0)
+    for level in "ABC":
+        inside = frame["scanner"] == level
+        mean = np.average(frame.loc[inside, "age"], weights=weights[inside])
+        assert mean == pytest.approx(frame["age"].mean())
+    ipw = IPW(treatment="scanner", adjustment=ADJUSTMENT, estimand="att").fit(frame, names)
+    np.testing.assert_allclose(ipw.balancing_weights("C", "B")[frame["scanner"] == "C"], 1.0)
+    with pytest.raises(InvalidInputError, match="'att' is not estimated for 'A' against 'B'"):
+        ipw.influence("A", "B")
