@@ -211,7 +211,9 @@ def acquisition(
 def discover(
     table: Table,
     out: Annotated[Path, typer.Option("--out", "-o")] = Path("graph.json"),
-    method: Annotated[str, typer.Option(help="A registered method: pc, direct_lingam.")] = "pc",
+    method: Annotated[
+        str, typer.Option(help="A registered method: pc, direct_lingam, notears.")
+    ] = "pc",
     alpha: Annotated[float, typer.Option(help="Level of the independence tests.")] = 0.01,
     tier: Annotated[
         list[str] | None,

@@ -76,7 +76,7 @@ class RedundancySection(Section):
 class DiscoverSection(Section):
     """``[discover]``: the graph."""
 
-    method: Literal["pc", "direct_lingam"] = "pc"
+    method: Literal["pc", "direct_lingam", "notears"] = "pc"
     alpha: float = Field(default=0.01, gt=0, lt=1)
     columns: tuple[str, ...] | None = None
     tiers: tuple[tuple[str, ...], ...] = ()

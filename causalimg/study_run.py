@@ -15,6 +15,7 @@ from causalimg.config import FEATURES, StudyConfig
 from causalimg.discovery.base import BaseDiscovery
 from causalimg.discovery.bootstrap import BootstrapDiscovery
 from causalimg.discovery.lingam import DirectLiNGAM
+from causalimg.discovery.notears import NOTEARS
 from causalimg.discovery.pc import PC
 from causalimg.discovery.redundancy import RedundancyFilter
 from causalimg.effects.estimators import AIPW, DifferenceInMeans
@@ -38,7 +39,11 @@ if TYPE_CHECKING:
 
 StageProgress = Callable[[str, int, int], None]
 _LOWEST_THRESHOLD = 0.5
-_METHODS: dict[str, type[BaseDiscovery]] = {"pc": PC, "direct_lingam": DirectLiNGAM}
+_METHODS: dict[str, type[BaseDiscovery]] = {
+    "pc": PC,
+    "direct_lingam": DirectLiNGAM,
+    "notears": NOTEARS,
+}
 
 
 @dataclass

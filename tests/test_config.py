@@ -32,7 +32,7 @@ def test_a_misspelt_section_names_the_nearest_right_one() -> None:
         ({"discover": {"alpha": 2.0}}, r"\[discover\] alpha = 2\.0: .*less than 1"),
         (
             {"discover": {"method": "pcc"}},
-            r"\[discover\] method = 'pcc': .*'pc' or 'direct",
+            r"\[discover\] method = 'pcc': .*'pc', 'direct_lingam'",
         ),
         ({"study": {"n_jobs": "many"}}, r"\[study\] n_jobs = 'many': .*integer"),
         ({"invariant": {"margin": 0.2}}, r"\[invariant\] needs \[effects\]"),

@@ -164,6 +164,26 @@ def test_the_result_does_not_depend_on_workers(
     np.testing.assert_array_equal(other.graph.support, finished.graph.support)
 
 
+@pytest.mark.parametrize("method", ["notears"])
+def test_another_method_learns_the_graph(
+    finished: StudyResult, cohort_folder: Path, tmp_path: Path, method: str
+) -> None:
+    shutil.copytree(finished.folder / "cases", tmp_path / "cases")
+    config = changed(
+        cohort={"outcomes": []},
+        discover={
+            "method": method,
+            "n_bootstrap": 3,
+            "tiers": [["age", "sex", "site"], ["scanner", "protocol"], ["@features"]],
+        },
+        effects=None,
+        invariant=None,
+    )
+    result = Study(config, cohort_folder).run(tmp_path)
+    assert result.refusals == () and result.graph is not None
+    assert result.graph.kind == "dag"
+
+
 def test_a_study_in_ibsi_mode_and_one_with_a_parameter_file(
     cohort_folder: Path, tmp_path: Path
 ) -> None:

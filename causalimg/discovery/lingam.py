@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from causalimg.discovery.base import BaseDiscovery, Found, check_choice, check_share
+from causalimg.discovery.context import split_context
 from causalimg.discovery.data import DiscoveryData
 from causalimg.discovery.pairwise import causal_order
 from causalimg.discovery.regression import BlockRegression, adaptive_lasso
@@ -227,33 +228,9 @@ class DirectLiNGAM(BaseDiscovery):
 
 def _split(data: DiscoveryData, forbidden: NDArray[np.bool_]) -> _Parts:
     """Divide the nodes into context and those whose order is looked for, or refuse."""
-    names = data.columns
-    categories = [k for k, name in enumerate(names) if name in data.moments.levels]
-    context = _not_after(categories, forbidden)
-    rest = [k for k in range(len(names)) if k not in context]
-    if len(rest) < 2:
-        loose = [
-            names[k] for k in categories if len(names) - len(_not_after([k], forbidden)) < 2
-        ] or [names[k] for k in categories]
-        raise InvalidInputError(
-            f"DirectLiNGAM takes categorical columns as context only; {loose} could be an effect"
-            " of continuous columns. Put them in Knowledge in a tier before the continuous"
-            " columns, or declare them exogenous, or leave them out (PC takes categorical columns"
-            " anywhere)"
-        )
-    return _Parts(names, rest, context, [data.moments.blocks[name] for name in names])
-
-
-def _not_after(nodes: list[int], forbidden: NDArray[np.bool_]) -> list[int]:
-    """Return ``nodes`` and every node that may cause one of them, directly or not."""
-    found = np.zeros(len(forbidden), dtype=bool)
-    found[nodes] = True
-    may_cause = ~forbidden & ~np.eye(len(forbidden), dtype=bool)
-    while True:
-        wider = found | may_cause[:, found].any(axis=1)
-        if (wider == found).all():
-            return [int(k) for k in np.flatnonzero(found)]
-        found = wider
+    split = split_context(data.moments, forbidden, "DirectLiNGAM")
+    blocks = [data.moments.blocks[name] for name in split.names]
+    return _Parts(split.names, list(split.searched), list(split.context), blocks)
 
 
 def _without_context(matrix: Float, parts: _Parts) -> Float:
