@@ -37,9 +37,3 @@ def write_text(path: str | Path, text: str) -> None:
     """Write UTF-8 text atomically."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def write_bytes(path: str | Path, content: bytes) -> None:
-    """Write bytes atomically."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
