@@ -16,6 +16,7 @@ NAMES = (
     "causal_graph",
     "effect_table",
     "invariant_set",
+    "constraint_plan",
     "provenance",
     "phantom",
     "phantom_truth",

@@ -1,0 +1,1 @@
+"""From a causal graph to training constraints: plans and weights without torch, losses with it."""
