@@ -15,6 +15,7 @@ from causalimg.errors import SchemaError
 from causalimg.graph.core import CausalGraph
 from causalimg.provenance import Provenance, digest
 from causalimg.schemas import read_document, validate
+from causalimg.training.hooks import PlanHooks
 from causalimg.training.licence import Family
 from causalimg.training.members import member_scenes, with_probability
 from causalimg.training.roles import Roles
@@ -38,7 +39,7 @@ ASSUMPTIONS = (
 
 
 @dataclass(frozen=True, eq=False)
-class ConstraintPlan:
+class ConstraintPlan(PlanHooks):
     """Training constraints derived from a causal graph, each with its statement and its reason.
 
     Make one with `from_graph`.

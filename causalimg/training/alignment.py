@@ -1,0 +1,225 @@
+"""Penalties that align distributions of features: between groups, marginally or given others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import torch
+from torch import Tensor
+
+from causalimg.errors import InvalidInputError
+from causalimg.training.gram import BANDWIDTHS, rbf
+from causalimg.training.penalty import Batch, Penalty, groups_of, zero_of
+
+On = str
+ON = ("features", "logits")
+
+
+def _said(attribute: str, given: Sequence[str], on: str) -> str:
+    return f"{on} ⊥ {attribute}" + (f" | {', '.join(given)}" if given else "")
+
+
+def representation(batch: Batch, on: str) -> Tensor:
+    """Return what the statement is about: the features or the logits, shape (n, k)."""
+    return batch.flat() if on == "features" else batch.logits.reshape(len(batch.logits), -1)
+
+
+class ConditionalMMD(Penalty):
+    """Maximum mean discrepancy between an attribute's groups, within strata of a given set.
+
+    ``sum over strata, pairs of groups of  MMD²(f | a, t ; f | a', t)``, the average over the
+    pairs that the batch holds. With ``given=()`` it is the marginal MMD.
+
+    Parameters
+    ----------
+    attribute : str
+        A categorical variable of the batch.
+    given : sequence of str
+        Categorical variables (the outcome among them, by ``outcome``).
+    on : {"features", "logits"}
+    outcome : str
+        Name that the outcome goes by in ``given``.
+    min_group : int
+        Groups with fewer rows of the batch are left out.
+    bandwidths : sequence of float
+        Of the Gaussian kernels, in units of the median squared distance.
+    statement, reason : str
+        From the plan.
+
+    References
+    ----------
+    Gretton A, Borgwardt KM, Rasch MJ, Schölkopf B, Smola A. A kernel two-sample test. JMLR
+    2012;13:723-773. Kaur JN, Kiciman E, Sharma A. ICLR 2023. doi:10.48550/arXiv.2206.07837
+
+    Examples
+    --------
+    >>> a = torch.tensor([0, 0, 1, 1])
+    >>> x = torch.tensor([[0.0], [1.0], [0.0], [1.0]])
+    >>> batch = Batch(x, x[:, 0], torch.zeros(4), {"scanner": a})
+    >>> float(ConditionalMMD("scanner")(batch))
+    0.0
+    """
+
+    def __init__(
+        self,
+        attribute: str,
+        *,
+        given: Sequence[str] = (),
+        on: On = "features",
+        outcome: str = "outcome",
+        min_group: int = 2,
+        bandwidths: Sequence[float] = BANDWIDTHS,
+        statement: str = "",
+        reason: str = "",
+    ) -> None:
+        super().__init__(statement or _said(attribute, given, on), reason)
+        if on not in ON:
+            raise InvalidInputError(f"on={on!r} must be 'features' or 'logits'")
+        self.attribute = attribute
+        self.given = tuple(given)
+        self.on = on
+        self.outcome = outcome
+        self.min_group = min_group
+        self.bandwidths = tuple(bandwidths)
+
+    def contrasts(self, batch: Batch) -> list[Tensor]:
+        """Return for each pair of groups in a stratum the weights whose quadratic form is MMD²."""
+        attribute = groups_of(batch.variable(self.attribute, self.outcome))
+        n = len(attribute)
+        columns = [batch.variable(name, self.outcome) for name in self.given]
+        strata = groups_of(*columns) if columns else torch.zeros_like(attribute)
+        dtype = representation(batch, self.on).dtype
+        weights = torch.ones(n, dtype=dtype, device=attribute.device)
+        if batch.weights is not None:
+            weights = batch.weights.to(dtype)
+        found = []
+        for stratum in torch.unique(strata):
+            inside = strata == stratum
+            shares = []
+            for value in torch.unique(attribute[inside]):
+                rows = inside & (attribute == value)
+                if int(rows.sum()) >= self.min_group and weights[rows].sum() > 0:
+                    share = torch.where(rows, weights, torch.zeros_like(weights))
+                    shares.append(share / share.sum())
+            found += [first - second for first, second in combinations(shares, 2)]
+        return found
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the mean squared discrepancy over the pairs of groups of the batch."""
+        contrasts = self.contrasts(batch)
+        if not contrasts:
+            return zero_of(batch)
+        gram = rbf(representation(batch, self.on), bandwidths=self.bandwidths)
+        each = torch.stack(contrasts)
+        return torch.einsum("ci,ij,cj->c", each, gram, each).mean()
+
+
+class MMD(ConditionalMMD):
+    """Marginal maximum mean discrepancy between the groups of a variable.
+
+    Parameters
+    ----------
+    attribute : str
+    on : {"features", "logits"}
+    bandwidths : sequence of float
+    statement, reason : str
+    """
+
+    def __init__(
+        self,
+        attribute: str,
+        *,
+        on: On = "features",
+        bandwidths: Sequence[float] = BANDWIDTHS,
+        statement: str = "",
+        reason: str = "",
+    ) -> None:
+        super().__init__(
+            attribute, on=on, bandwidths=bandwidths, statement=statement, reason=reason
+        )
+
+
+class CORAL(Penalty):
+    """Squared distance of means and covariances between the groups of a variable.
+
+    ``mean over pairs of  mean((μ - μ')²) + mean((Σ - Σ')²)``; aligns two moments only.
+
+    Parameters
+    ----------
+    attribute : str
+    statement, reason : str
+
+    References
+    ----------
+    Sun B, Saenko K. Deep CORAL. ECCV Workshops 2016. doi:10.1007/978-3-319-49409-8_35
+    """
+
+    def __init__(self, attribute: str, *, statement: str = "", reason: str = "") -> None:
+        super().__init__(statement or _said(attribute, (), "features"), reason)
+        self.attribute = attribute
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the mean over pairs of groups with two rows or more."""
+        x = batch.flat()
+        groups = groups_of(batch.variable(self.attribute))
+        moments = []
+        for value in torch.unique(groups):
+            rows = x[groups == value]
+            if len(rows) >= 2:
+                apart = rows - rows.mean(dim=0)
+                moments.append((rows.mean(dim=0), apart.T @ apart / (len(rows) - 1)))
+        terms = [
+            ((m - o) ** 2).mean() + ((c - d) ** 2).mean()
+            for (m, c), (o, d) in combinations(moments, 2)
+        ]
+        return torch.stack(terms).mean() if terms else zero_of(batch)
+
+
+class MixtureMatching(Penalty):
+    """Match two mixtures of the environments, each with other shares of them.
+
+    Every environment's rows are cut at a random point; the first parts of all and the second
+    parts of all are two mixtures, whose features should have one distribution if the environment
+    does not matter. The discrepancy is the MMD.
+
+    Parameters
+    ----------
+    attribute : str
+        The environment.
+    random_state : int, optional
+    statement, reason : str
+
+    References
+    ----------
+    Chevalley M, Bunne C, Krause A, Bauer S. Invariant causal mechanisms through distribution
+    matching. 2022. doi:10.48550/arXiv.2206.11646
+    """
+
+    def __init__(
+        self,
+        attribute: str,
+        *,
+        random_state: int | None = None,
+        statement: str = "",
+        reason: str = "",
+    ) -> None:
+        super().__init__(statement or _said(attribute, (), "features"), reason)
+        self.attribute = attribute
+        self._generator = torch.Generator()
+        if random_state is not None:
+            self._generator.manual_seed(random_state)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the MMD² of the two mixtures; zero if one of them would be empty."""
+        groups = groups_of(batch.variable(self.attribute))
+        first = torch.zeros(len(groups), dtype=torch.bool, device=groups.device)
+        for value in torch.unique(groups):
+            rows = torch.nonzero(groups == value)[:, 0]
+            cut = int(torch.randint(0, len(rows) + 1, (1,), generator=self._generator))
+            first[rows[:cut]] = True
+        if int(first.sum()) < 2 or int((~first).sum()) < 2:
+            return zero_of(batch)
+        x = batch.flat()
+        share = first.to(x.dtype) / first.sum() - (~first).to(x.dtype) / (~first).sum()
+        return share @ rbf(x) @ share

@@ -1,0 +1,61 @@
+"""Gram matrices of features and variables, with bandwidths that follow the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+BANDWIDTHS = (0.25, 1.0, 4.0)
+
+
+def squared_distances(x: Tensor, y: Tensor | None = None) -> Tensor:
+    """Return squared Euclidean distances of the rows, shape (n, m); exactly zero on the diagonal.
+
+    The differences are formed (not the expanded square), so float32 keeps its digits.
+    """
+    other = x if y is None else y
+    return ((x[:, None, :] - other[None, :, :]) ** 2).sum(dim=-1)
+
+
+def median_scale(distances: Tensor) -> Tensor:
+    """Return the median positive squared distance as a constant; 1 where all rows are equal."""
+    with torch.no_grad():
+        positive = distances[distances > 0]
+        if len(positive) == 0:
+            return torch.ones((), dtype=distances.dtype, device=distances.device)
+        return positive.median()
+
+
+def rbf(x: Tensor, y: Tensor | None = None, bandwidths: Sequence[float] = BANDWIDTHS) -> Tensor:
+    """Return the mean of Gaussian kernels ``exp(-d² / (2 b m))``, shape (n, m).
+
+    Parameters
+    ----------
+    x, y : Tensor, shape (n, k) and (m, k)
+    bandwidths : sequence of float
+        Factors b of m, the median squared distance of the batch, held constant in the gradient.
+    """
+    distances = squared_distances(x, y)
+    scale = median_scale(distances)
+    total = torch.zeros_like(distances)
+    for factor in bandwidths:
+        total = total + torch.exp(-distances / (2 * factor * scale))
+    return total / len(bandwidths)
+
+
+def variable_gram(values: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return the Gram matrix of a variable: equality for categories, Gaussian for numbers."""
+    if not values.is_floating_point():
+        same = values[:, None] == values[None, :]
+        while same.ndim > 2:
+            same = same.all(dim=-1)
+        return same.to(dtype)
+    return rbf(values.to(dtype).reshape(len(values), -1), bandwidths=(1.0,))
+
+
+def centred(gram: Tensor) -> Tensor:
+    """Return ``H K H``, with H the centring matrix."""
+    rows = gram.mean(dim=0, keepdim=True)
+    return gram - rows - rows.T + gram.mean()

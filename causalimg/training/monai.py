@@ -1,0 +1,76 @@
+"""A handler for MONAI's trainers (Ignite engines) that adds a plan's penalties to the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from causalimg.errors import MissingDependencyError
+from causalimg.training.objective import ConstrainedLoss
+from causalimg.training.penalty import Batch
+from causalimg.training.tap import FeatureTap
+
+Reader = Callable[[Any], tuple[Tensor, Mapping[str, Tensor]]]
+
+
+class PlanHandler:
+    """Add the penalties to ``engine.state.output["loss"]`` once the task's loss is there.
+
+    Parameters
+    ----------
+    loss : ConstrainedLoss
+        From ``plan.loss``; its task loss is left to the trainer.
+    network : nn.Module
+    features, logits : str
+        Dotted names of the layers whose outputs they are.
+    read : callable (batch) -> (outcome, variables)
+        Takes them out of ``engine.state.batch``.
+
+    Notes
+    -----
+    MONAI's `SupervisedTrainer` fires ``IterationEvents.LOSS_COMPLETED`` before the backward pass
+    and then reads the loss from its output, so a handler may replace it; this holds under mixed
+    precision too.
+    """
+
+    def __init__(
+        self,
+        loss: ConstrainedLoss,
+        network: nn.Module,
+        *,
+        features: str,
+        logits: str,
+        read: Reader,
+    ) -> None:
+        self.loss = loss
+        self.read = read
+        self.taps = (FeatureTap(network, features), FeatureTap(network, logits))
+        self.terms: dict[str, float] = {}
+
+    def attach(self, engine: Any) -> None:
+        """Register with a trainer.
+
+        Raises
+        ------
+        MissingDependencyError
+            Without MONAI.
+        """
+        try:
+            from monai.engines import IterationEvents
+        except ImportError as error:
+            raise MissingDependencyError(
+                "the handler needs MONAI and Ignite: pip install 'monai[ignite]'; or call plan.loss"
+                " in your own training loop"
+            ) from error
+        engine.add_event_handler(IterationEvents.LOSS_COMPLETED, self)
+
+    def __call__(self, engine: Any) -> None:
+        """Replace the loss of this iteration by the sum."""
+        outcome, variables = self.read(engine.state.batch)
+        seen = Batch(self.taps[0].take(), self.taps[1].take(), outcome, variables)
+        added, terms = self.loss.penalty(seen)
+        self.terms = {name: float(value.detach()) for name, value in terms.items()}
+        if terms:
+            engine.state.output["loss"] = engine.state.output["loss"] + added

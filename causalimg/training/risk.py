@@ -1,0 +1,259 @@
+"""Penalties on risks and gradients across environments: IRM, V-REx, Fishr and the bottleneck."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from causalimg.errors import InvalidInputError
+from causalimg.training.penalty import Batch, Penalty, groups_of, zero_of
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def sample_losses(logits: Tensor, outcome: Tensor) -> Tensor:
+    """Return the loss of each row, shape (n,): by the shapes, which loss.
+
+    ``logits`` (n, K) with whole-number outcomes: cross-entropy; (n,) or (n, 1) with outcomes all 0
+    or 1: binary cross-entropy; otherwise half the squared error.
+    """
+    if logits.ndim == 2 and logits.shape[1] > 1:
+        if outcome.is_floating_point():
+            raise InvalidInputError("classes must be whole numbers (torch.long) for logits (n, K)")
+        return functional.cross_entropy(logits, outcome, reduction="none")
+    flat = logits.reshape(len(logits))
+    target = outcome.to(flat.dtype).reshape(len(flat))
+    if bool(((target == 0) | (target == 1)).all()):
+        return functional.binary_cross_entropy_with_logits(flat, target, reduction="none")
+    return 0.5 * (flat - target) ** 2
+
+
+class EnvironmentPenalty(Penalty):
+    """Base of the penalties that compare environments.
+
+    Parameters
+    ----------
+    environment : str
+        A categorical variable of the batch.
+    loss : callable (logits, outcome) -> Tensor of shape (n,)
+        Loss of each row; by default read from the shapes, see `sample_losses`.
+    statement, reason : str
+    """
+
+    def __init__(
+        self,
+        environment: str,
+        *,
+        loss: Loss = sample_losses,
+        statement: str = "",
+        reason: str = "",
+    ) -> None:
+        super().__init__(statement or f"outcome ⊥ {environment} | features", reason)
+        self.environment = environment
+        self.loss = loss
+
+    def environments(self, batch: Batch) -> list[Tensor]:
+        """Return the rows of each environment of the batch."""
+        groups = groups_of(batch.variable(self.environment))
+        return [torch.nonzero(groups == value)[:, 0] for value in torch.unique(groups)]
+
+
+class IRM(EnvironmentPenalty):
+    """Invariant risk minimisation: the gradient of each environment's risk for a scale of 1.
+
+    ``mean over environments of g₁·g₂``, the gradients for the multiplier w = 1 of two random
+    halves of the environment's rows, an unbiased estimate of the squared norm (which may fall
+    below 0); with one row, ``g²``.
+
+    Parameters
+    ----------
+    environment : str
+    loss : callable
+    split : bool
+        False: the square of the gradient over all rows, biased upwards but never negative.
+    statement, reason : str
+
+    Notes
+    -----
+    Usual practice: a weight of 1 for the first steps, then a large weight λ with the whole loss
+    divided by λ, and a fresh optimiser state at the switch.
+
+    References
+    ----------
+    Arjovsky M, Bottou L, Gulrajani I, Lopez-Paz D. Invariant risk minimization. 2019.
+    doi:10.48550/arXiv.1907.02893
+    """
+
+    def __init__(
+        self,
+        environment: str,
+        *,
+        loss: Loss = sample_losses,
+        split: bool = True,
+        statement: str = "",
+        reason: str = "",
+    ) -> None:
+        super().__init__(environment, loss=loss, statement=statement, reason=reason)
+        self.split = split
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the mean over environments."""
+        scale = torch.ones((), dtype=batch.logits.dtype, device=batch.logits.device)
+        scale.requires_grad_(True)
+        terms = []
+        for rows in self.environments(batch):
+            losses = self.loss(batch.logits[rows] * scale, batch.outcome[rows])
+            halves = (losses[::2], losses[1::2]) if self.split and len(rows) > 1 else (losses,) * 2
+            first, second = (
+                torch.autograd.grad(half.mean(), scale, create_graph=True)[0] for half in halves
+            )
+            terms.append(first * second)
+        return torch.stack(terms).mean()
+
+
+class VREx(EnvironmentPenalty):
+    """Variance of the environments' risks.
+
+    References
+    ----------
+    Krueger D, et al. Out-of-distribution generalization via risk extrapolation. ICML 2021.
+    doi:10.48550/arXiv.2003.00688
+    """
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the variance (divisor: number of environments); zero with one environment."""
+        losses = self.loss(batch.logits, batch.outcome)
+        risks = [losses[rows].mean() for rows in self.environments(batch)]
+        if len(risks) < 2:
+            return zero_of(batch)
+        return torch.stack(risks).var(unbiased=False)
+
+
+class Fishr(EnvironmentPenalty):
+    """Distance of the environments' gradient variances in the last, linear layer.
+
+    With a linear head, the gradient of a row's loss is the derivative for the logits times the
+    features, so nothing but one backward pass to the logits is needed. Running means smooth the
+    variances over batches.
+
+    Parameters
+    ----------
+    environment : str
+    loss : callable
+    momentum : float
+        Of the running variances; 0 for none.
+    statement, reason : str
+
+    References
+    ----------
+    Rame A, Dancette C, Cord M. Fishr: invariant gradient variances for out-of-distribution
+    generalization. ICML 2022. doi:10.48550/arXiv.2109.02934
+    """
+
+    def __init__(
+        self,
+        environment: str,
+        *,
+        loss: Loss = sample_losses,
+        momentum: float = 0.95,
+        statement: str = "",
+        reason: str = "",
+    ) -> None:
+        super().__init__(environment, loss=loss, statement=statement, reason=reason)
+        if not 0 <= momentum < 1:
+            raise InvalidInputError(f"momentum={momentum!r} must lie in [0, 1)")
+        self.momentum = momentum
+        self._running: dict[float, Tensor] = {}
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the mean squared distance from the average variance."""
+        total = self.loss(batch.logits, batch.outcome).sum()
+        slope = torch.autograd.grad(total, batch.logits, create_graph=True)[0]
+        slope = slope.reshape(len(slope), -1)
+        gradients = (slope[:, :, None] * batch.flat()[:, None, :]).reshape(len(slope), -1)
+        names = batch.variable(self.environment)
+        variances = []
+        for rows in self.environments(batch):
+            if len(rows) < 2:
+                continue
+            now = gradients[rows].var(dim=0, unbiased=True)
+            key = float(names[rows[0]])
+            if self.momentum and key in self._running:
+                now = self.momentum * self._running[key] + (1 - self.momentum) * now
+            if self.momentum:
+                self._running[key] = now.detach()
+            variances.append(now)
+        if len(variances) < 2:
+            return zero_of(batch)
+        stacked = torch.stack(variances)
+        return ((stacked - stacked.mean(dim=0)) ** 2).mean(dim=0).sum()
+
+
+class GradientAgreement(EnvironmentPenalty):
+    """Squared distance of the environments' gradients for the model's parameters.
+
+    Parameters
+    ----------
+    environment : str
+    parameters : iterable of Tensor
+        The model's; the penalty needs a second backward pass through it.
+    loss : callable
+    statement, reason : str
+
+    References
+    ----------
+    Koyama M, Yamaguchi S. When is invariance useful in an out-of-distribution generalization
+    problem? 2020. doi:10.48550/arXiv.2008.01883
+    """
+
+    def __init__(
+        self,
+        environment: str,
+        parameters: Iterable[Tensor],
+        *,
+        loss: Loss = sample_losses,
+        statement: str = "",
+        reason: str = "",
+    ) -> None:
+        super().__init__(environment, loss=loss, statement=statement, reason=reason)
+        self._parameters_of_model = [p for p in parameters if p.requires_grad]
+        if not self._parameters_of_model:
+            raise InvalidInputError("GradientAgreement needs the parameters of a model to train")
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the sum over parameters of the mean squared distance from the average."""
+        losses = self.loss(batch.logits, batch.outcome)
+        gradients = []
+        for rows in self.environments(batch):
+            found = torch.autograd.grad(
+                losses[rows].mean(),
+                self._parameters_of_model,
+                create_graph=True,
+                allow_unused=True,
+                materialize_grads=True,
+            )
+            gradients.append(torch.cat([g.reshape(-1) for g in found]))
+        if len(gradients) < 2:
+            return zero_of(batch)
+        stacked = torch.stack(gradients)
+        return ((stacked - stacked.mean(dim=0)) ** 2).mean(dim=0).sum()
+
+
+class Bottleneck(Penalty):
+    """Information bottleneck: the mean variance of the features.
+
+    References
+    ----------
+    Ahuja K, et al. Invariance principle meets information bottleneck for out-of-distribution
+    generalization. NeurIPS 2021. doi:10.48550/arXiv.2106.06607
+    """
+
+    def __init__(self, *, statement: str = "", reason: str = "") -> None:
+        super().__init__(statement or "the features carry no more than the outcome needs", reason)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the mean over features of their variance in the batch."""
+        return batch.flat().var(dim=0, unbiased=False).mean()
