@@ -28,8 +28,8 @@ def representation(batch: Batch, on: str) -> Tensor:
 class ConditionalMMD(Penalty):
     """Maximum mean discrepancy between an attribute's groups, within strata of a given set.
 
-    ``sum over strata, pairs of groups of  MMD²(f | a, t ; f | a', t)``, the average over the
-    pairs that the batch holds. With ``given=()`` it is the marginal MMD.
+    ``MMD²(f | a, t ; f | a', t)``, averaged over the strata t and pairs of groups that the batch
+    holds. With ``given=()`` it is the marginal MMD.
 
     Parameters
     ----------
@@ -42,6 +42,10 @@ class ConditionalMMD(Penalty):
         Name that the outcome goes by in ``given``.
     min_group : int
         Groups with fewer rows of the batch are left out.
+    unbiased : bool
+        Leave out each row's similarity to itself, so that the mean is 0 (a value may be negative)
+        where the statement holds. The biased form is never negative, but in small groups it
+        rewards features that do not vary at all.
     bandwidths : sequence of float
         Of the Gaussian kernels, in units of the median squared distance.
     statement, reason : str
@@ -57,7 +61,7 @@ class ConditionalMMD(Penalty):
     >>> a = torch.tensor([0, 0, 1, 1])
     >>> x = torch.tensor([[0.0], [1.0], [0.0], [1.0]])
     >>> batch = Batch(x, x[:, 0], torch.zeros(4), {"scanner": a})
-    >>> float(ConditionalMMD("scanner")(batch))
+    >>> float(ConditionalMMD("scanner", unbiased=False)(batch))
     0.0
     """
 
@@ -69,6 +73,7 @@ class ConditionalMMD(Penalty):
         on: On = "features",
         outcome: str = "outcome",
         min_group: int = 2,
+        unbiased: bool = True,
         bandwidths: Sequence[float] = BANDWIDTHS,
         statement: str = "",
         reason: str = "",
@@ -76,15 +81,20 @@ class ConditionalMMD(Penalty):
         super().__init__(statement or _said(attribute, given, on), reason)
         if on not in ON:
             raise InvalidInputError(f"on={on!r} must be 'features' or 'logits'")
+        if min_group < 1 + unbiased:
+            raise InvalidInputError(
+                f"min_group={min_group} must be at least 2, or 1 with unbiased=False"
+            )
         self.attribute = attribute
         self.given = tuple(given)
         self.on = on
         self.outcome = outcome
         self.min_group = min_group
+        self.unbiased = unbiased
         self.bandwidths = tuple(bandwidths)
 
-    def contrasts(self, batch: Batch) -> list[Tensor]:
-        """Return for each pair of groups in a stratum the weights whose quadratic form is MMD²."""
+    def _groups(self, batch: Batch) -> list[list[Tensor]]:
+        """Return for each stratum the shares of the rows in each of its groups."""
         attribute = groups_of(batch.variable(self.attribute, self.outcome))
         n = len(attribute)
         columns = [batch.variable(name, self.outcome) for name in self.given]
@@ -98,21 +108,32 @@ class ConditionalMMD(Penalty):
             inside = strata == stratum
             shares = []
             for value in torch.unique(attribute[inside]):
-                rows = inside & (attribute == value)
-                if int(rows.sum()) >= self.min_group and weights[rows].sum() > 0:
+                rows = inside & (attribute == value) & (weights > 0)
+                if int(rows.sum()) >= self.min_group:
                     share = torch.where(rows, weights, torch.zeros_like(weights))
                     shares.append(share / share.sum())
-            found += [first - second for first, second in combinations(shares, 2)]
+            found.append(shares)
         return found
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the mean squared discrepancy over the pairs of groups of the batch."""
-        contrasts = self.contrasts(batch)
-        if not contrasts:
+        strata = self._groups(batch)
+        flat = [share for shares in strata for share in shares]
+        pairs, start = [], 0
+        for shares in strata:
+            pairs += list(combinations(range(start, start + len(shares)), 2))
+            start += len(shares)
+        if not pairs:
             return zero_of(batch)
         gram = rbf(representation(batch, self.on), bandwidths=self.bandwidths)
-        each = torch.stack(contrasts)
-        return torch.einsum("ci,ij,cj->c", each, gram, each).mean()
+        each = torch.stack(flat)
+        similar = each @ gram @ each.T
+        within = torch.diagonal(similar)
+        if self.unbiased:
+            alone = each**2
+            within = (within - alone @ torch.diagonal(gram)) / (1 - alone.sum(dim=1))
+        terms = [within[i] + within[j] - 2 * similar[i, j] for i, j in pairs]
+        return torch.stack(terms).mean()
 
 
 class MMD(ConditionalMMD):
@@ -122,6 +143,7 @@ class MMD(ConditionalMMD):
     ----------
     attribute : str
     on : {"features", "logits"}
+    unbiased : bool
     bandwidths : sequence of float
     statement, reason : str
     """
@@ -131,12 +153,18 @@ class MMD(ConditionalMMD):
         attribute: str,
         *,
         on: On = "features",
+        unbiased: bool = True,
         bandwidths: Sequence[float] = BANDWIDTHS,
         statement: str = "",
         reason: str = "",
     ) -> None:
         super().__init__(
-            attribute, on=on, bandwidths=bandwidths, statement=statement, reason=reason
+            attribute,
+            on=on,
+            unbiased=unbiased,
+            bandwidths=bandwidths,
+            statement=statement,
+            reason=reason,
         )
 
 

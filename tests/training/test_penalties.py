@@ -159,14 +159,14 @@ def test_mmd_by_hand_and_weights_as_repeated_rows() -> None:
     batch = Batch(x, x[:, 0], group, {"a": group})
     k = rbf(x)
     by_hand = (k[0, 0] + 2 * k[0, 1] + k[1, 1]) / 4 - 2 * (k[0, 2] + k[1, 2]) / 2 + k[2, 2]
-    penalty = ConditionalMMD("a", min_group=1)
+    penalty = ConditionalMMD("a", min_group=1, unbiased=False)
     assert val(penalty(batch)) == pytest.approx(val(by_hand))
     repeated = torch.tensor([0, 1, 1, 2])
     many = Batch(x[repeated], x[repeated, 0], group[repeated], {"a": group[repeated]})
     weighted = Batch(
         x, x[:, 0], group, {"a": group}, weights=torch.tensor([1.0, 2.0, 1.0]).double()
     )
-    fixed = ConditionalMMD("a", min_group=1, bandwidths=(1.0,))
+    fixed = ConditionalMMD("a", min_group=1, unbiased=False, bandwidths=(1.0,))
     scale_once = val(fixed(weighted))
     assert scale_once == pytest.approx(val(fixed(many)), rel=0.2)
     assert scale_once != pytest.approx(val(fixed(batch)), rel=1e-3)
@@ -174,7 +174,7 @@ def test_mmd_by_hand_and_weights_as_repeated_rows() -> None:
 
 def test_conditional_mmd_is_the_mean_over_strata() -> None:
     batch = make(1.0)
-    whole = val(ConditionalMMD("scanner", given=["outcome"])(batch))
+    whole = val(ConditionalMMD("scanner", given=["outcome"], unbiased=False)(batch))
     found = []
     gram = rbf(batch.features)
     for y in (0, 1):
@@ -186,6 +186,20 @@ def test_conditional_mmd_is_the_mean_over_strata() -> None:
             - 2 * gram[first][:, second].mean()
         )
     assert whole == pytest.approx(val(sum(found) / 2))
+
+
+def test_unbiased_mmd_has_mean_zero_at_its_null_and_the_biased_one_does_not() -> None:
+    rng = np.random.default_rng(0)
+    plain, biased = [], []
+    for _ in range(300):
+        x = torch.tensor(rng.normal(size=(24, 2)))
+        batch = Batch(x, x[:, 0], torch.zeros(24), {"a": torch.tensor([0] * 18 + [1] * 6)})
+        plain.append(val(MMD("a")(batch)))
+        biased.append(val(MMD("a", unbiased=False)(batch)))
+    assert abs(np.mean(plain)) < 3 * np.std(plain) / np.sqrt(300)
+    assert np.mean(biased) > 20 * np.std(biased) / np.sqrt(300)
+    with pytest.raises(InvalidInputError, match="at least 2"):
+        ConditionalMMD("a", min_group=1)
 
 
 def test_hsic_by_the_trace_formula() -> None:
