@@ -14,9 +14,11 @@ import argparse
 import itertools
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -35,14 +37,16 @@ def native(image: str, mask: str, types: dict):
 
     from causalimg.imaging.read import read_image_mask
     from causalimg.radiomics.native_engine import NativeEngine
+    from causalimg.radiomics.reach import reach_of
     from causalimg.radiomics.settings import ExtractionSettings
 
-    engine = NativeEngine(ExtractionSettings.of(image_types=types))
+    settings = ExtractionSettings.of(image_types=types)
+    engine, reach = NativeEngine(settings), reach_of(settings)
     scan = []
 
     def all_of_it() -> dict:
         scan.clear()
-        scan.append(read_image_mask(image, mask))
+        scan.append(read_image_mask(image, mask, reach=reach))
         return engine.compute(scan[0])
 
     return all_of_it, lambda: engine.compute(scan[0])
@@ -155,6 +159,24 @@ def fresh(
     return {"case": case, **json.loads(done.stdout.splitlines()[-1])}
 
 
+def write_filling(folder: Path, n: int) -> str:
+    """Write a smooth random image of n^3 voxels whose region is all of it but one corner voxel.
+
+    (PyRadiomics refuses a mask that covers the whole image.)
+    """
+    import numpy as np
+    import SimpleITK
+    from scipy.ndimage import gaussian_filter
+
+    noise = gaussian_filter(np.random.default_rng(0).normal(size=(n, n, n)), 2)
+    mask = np.ones(noise.shape, dtype=np.uint8)
+    mask[0, 0, 0] = 0
+    for name, array in (("image", (noise * 4000).astype(np.int16)), ("label", mask)):
+        image = SimpleITK.GetImageFromArray(array)
+        SimpleITK.WriteImage(image, str(folder / f"filling_{name}.nrrd"), useCompression=True)
+    return "filling"
+
+
 def worst_difference(ours: dict[str, float], theirs: dict[str, float]) -> float:
     """Return the largest relative difference of two sets of features."""
     return max(abs(ours[name] - value) / max(abs(value), 1e-9) for name, value in theirs.items())
@@ -193,10 +215,11 @@ def main() -> None:
     """Run each tool in turn, print a table, write JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--cases", nargs="+", default=["brain1", "lung1"])
+    parser.add_argument("--cases", nargs="*", default=["brain1", "lung1"])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--pictologics", help="a Python that has pictologics, to compare with")
     parser.add_argument("--cohort", type=Path, help="a cohort file, for 1 and 2 processes")
+    parser.add_argument("--filling", type=int, metavar="N", help="a region that fills N^3 voxels")
     parser.add_argument("--measure", nargs=5, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
@@ -206,11 +229,14 @@ def main() -> None:
     rows = []
     head = ("case", "images", "features", "tool", "import", "first", "warm", "no read", "MB")
     print("{:7} {:12} {:>8} {:12} {:>7} {:>7} {:>7} {:>7} {:>6}".format(*head))
-    for case in options.cases:
+    made = Path(tempfile.mkdtemp())
+    places = dict.fromkeys(options.cases, options.data)
+    if options.filling:
+        places[write_filling(made, options.filling)] = made
+    for case, data in places.items():
         for kind in TYPES:
             pair = [
-                fresh(tool, case, kind, options.data, options.repeats)
-                for tool in ("native", "pyradiomics")
+                fresh(tool, case, kind, data, options.repeats) for tool in ("native", "pyradiomics")
             ]
             ours, theirs = pair
             for one in pair:
@@ -224,12 +250,11 @@ def main() -> None:
             )
             rows += [{**one, "worst_relative_difference": worst} for one in pair]
             if options.pictologics:
-                peer = fresh(
-                    "pictologics", case, kind, options.data, options.repeats, options.pictologics
-                )
+                peer = fresh("pictologics", case, kind, data, options.repeats, options.pictologics)
                 del peer["values"]
                 show(peer)
                 rows.append(peer)
+    shutil.rmtree(made)
     if options.cohort:
         rows += scaling(options.cohort)
     target = HERE / "results" / "extraction.json"

@@ -144,10 +144,23 @@ def extract(
     covariate: Covariate = None,
     outcome: Outcome = None,
     bin_width: Annotated[float, typer.Option(help="Width of a grey-level bin.")] = 25.0,
-    image_type: Annotated[
-        list[str] | None, typer.Option(help="original, wavelet, log ...; repeat for more.")
+    bin_count: Annotated[
+        int | None, typer.Option(help="Number of bins, in place of their width.")
     ] = None,
+    spacing: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option(help="Resample to z y x [mm]; 0 keeps an axis."),
+    ] = None,
+    image_type: Annotated[
+        list[str] | None, typer.Option(help="original, wavelet, square ...; repeat for more.")
+    ] = None,
+    mode: Annotated[
+        str, typer.Option(help="Whose features and preparation: pyradiomics or ibsi.")
+    ] = "pyradiomics",
     engine: Annotated[str, typer.Option(help="Extraction engine.")] = "auto",
+    max_memory: Annotated[
+        float | None, typer.Option(help="Memory of all workers [GB]; 0: most of what is free.")
+    ] = None,
     store: Annotated[
         Path | None, typer.Option(help="Keep each case here, so that a stopped run goes on.")
     ] = None,
@@ -157,12 +170,28 @@ def extract(
 ) -> None:
     """Extract radiomics features of every case of a cohort."""
     from causalimg.radiomics.extractor import RadiomicsExtractor
+    from causalimg.radiomics.ibsi_settings import IbsiSettings
     from causalimg.tables.cohort import Cohort
 
     screen = _screen(quiet, as_json)
     read = Cohort.read(cohort, roles=_roles(context, covariate, outcome))
+    bound: int | str | None = "auto" if max_memory == 0 else None
+    if max_memory:
+        bound = int(max_memory * 2**30)
+    ibsi = None
+    if mode == "ibsi":
+        width = bin_width if bin_count is None else None
+        ibsi = IbsiSettings(spacing=spacing, bin_width=width, bin_count=bin_count)
     extractor = RadiomicsExtractor(
-        engine=engine, image_types=image_type or ["original"], bin_width=bin_width, store=store
+        engine=engine,
+        image_types=image_type or ["original"],
+        bin_width=bin_width,
+        bin_count=bin_count if ibsi is None else None,
+        resample=spacing if ibsi is None else None,
+        mode=mode,
+        ibsi=ibsi,
+        store=store,
+        max_memory=bound,
     )
     with screen.progress() as progress:
         table = extractor.extract(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from causalimg.imaging.phantom_render import Patient, render
     from causalimg.imaging.read import read_image_mask, read_volume
     from causalimg.imaging.volume import ImageMask, crop, pad
+    from causalimg.imaging.window import Reach
     from causalimg.imaging.write import write_volume
 
 _WHERE = {
@@ -25,6 +26,7 @@ _WHERE = {
     "Patient": "phantom_render",
     "PhantomModel": "phantom_model",
     "Protocol": "phantom_model",
+    "Reach": "window",
     "Scanner": "phantom_model",
     "acquisition_table": "acquisition",
     "crop": "volume",
@@ -47,6 +49,7 @@ __all__ = [
     "Patient",
     "PhantomModel",
     "Protocol",
+    "Reach",
     "Scanner",
     "acquisition_table",
     "crop",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -15,7 +14,6 @@ import pandas as pd
 
 from causalimg.errors import (
     CausalImgWarning,
-    FileReadError,
     ImageReadError,
     InvalidInputError,
     UnknownNameError,
@@ -23,10 +21,9 @@ from causalimg.errors import (
 )
 from causalimg.imaging.acquisition_header import from_dicom, from_sidecar
 from causalimg.imaging.dicom_file import is_dicom
+from causalimg.imaging.sidecar import grid_facts, sidecar
 from causalimg.parallel import Failure, ordered_map
 from causalimg.tables.cohort import Cohort
-
-_ENDS = (".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".nhdr", ".hdr")
 
 
 def _column(keyword: str, unit: str = "", role: str = "context") -> Any:
@@ -144,8 +141,8 @@ def read_acquisition(
         if uid_hash and chosen.uid:
             facts["series_hash"] = hashlib.sha256(chosen.uid.encode()).hexdigest()[:16]
     else:
-        facts, varying = from_sidecar(_sidecar(image, where)), ()
-        facts.update(_grid_facts(image, where))
+        facts, varying = from_sidecar(sidecar(image, where)), ()
+        facts.update(grid_facts(image, where))
     if not weight:
         facts["patient_weight_kg"] = None
     return Acquisition(**facts, varying=varying)
@@ -276,34 +273,3 @@ def _wanted(keywords: Sequence[str]) -> list[str]:
             )
         wanted += [name for name in by_keyword.get(word, [word]) if name not in wanted]
     return wanted
-
-
-def _sidecar(image: Path, where: str) -> dict[str, Any]:
-    stem = next(
-        (image.name[: -len(end)] for end in _ENDS if image.name.lower().endswith(end)), image.stem
-    )
-    beside = image.with_name(f"{stem}.json")
-    if not beside.is_file():
-        raise ImageReadError(
-            f"{where}: {image.name} does not say how it was acquired, and there is no BIDS sidecar "
-            f"{beside.name} beside it"
-        )
-    try:
-        document = json.loads(beside.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise FileReadError(f"{where}: {beside.name} cannot be read as JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise FileReadError(f"{where}: {beside.name} is not a JSON object")
-    return document
-
-
-def _grid_facts(image: Path, where: str) -> dict[str, float]:
-    """Return pixel size and slice distance [mm] as the image file has them."""
-    from causalimg.imaging.itk_file import read_spacing
-
-    between, row, column = read_spacing(image, where=where)
-    return {
-        "pixel_spacing_mm": row,
-        "pixel_spacing_column_mm": column,
-        "spacing_between_slices_mm": between,
-    }

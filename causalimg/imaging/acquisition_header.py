@@ -8,7 +8,6 @@ identifier of the same header is left out.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from causalimg.imaging.agents import (
+    contrast,
+    positive,
+    radiopharmaceutical,
+    tracer_of,
+    yes_no,
+)
 from causalimg.imaging.dicom_file import dicom_border, item, open_dicom
 from causalimg.imaging.manufacturer import known_maker, maker
 
@@ -59,18 +65,6 @@ TAGS = (
     "SOPClassUID", *NUMBERS, *TEXTS, *(k for pairs in _ALSO.values() for k, _ in pairs), *_PLAIN,
     *_IDENTIFYING, *_PERSONS,
 )  # fmt: skip
-_NO_AGENT = {"no", "none", "n", "nil", "na", "n/a", "without", "native", "non contrast", "0"}
-_TRACERS = {
-    "fdg": "Fluorodeoxyglucose F^18^",
-    "fluorodeoxyglucose": "Fluorodeoxyglucose F^18^",
-    "sodium fluoride": "Sodium fluoride F^18^",
-    "naf": "Sodium fluoride F^18^",
-    "florbetapir": "Florbetapir F^18^",
-    "florbetaben": "Florbetaben F^18^",
-    "psma-1007": "PSMA-1007 F^18^",
-    "psma-11": "PSMA-11 Ga^68^",
-    "fluorocholine": "Fluorocholine F^18^",
-}
 _AGE = re.compile(r"^\s*(\d{1,3})\s*([DWMY])\s*$", re.IGNORECASE)
 _PER_YEAR = {"D": 365.25, "W": 52.1775, "M": 12.0, "Y": 1.0}
 
@@ -127,9 +121,9 @@ def from_sidecar(document: Mapping[str, Any]) -> dict[str, Any]:
     facts["reconstruction_method"] = look.text("ReconMethodName") or facts["reconstruction_method"]
     facts["exposure_mas"] = facts["exposure_mas"] or look.number("XRayExposure")
     told = look.first("ContrastBolusIngredient", "ContrastBolusAgent", "ContrastAgent")
-    facts["contrast_agent"] = None if told in (None, "") else _yes_no(told)
+    facts["contrast_agent"] = None if told in (None, "") else yes_no(told)
     tracer = look.first("TracerName", "Radiopharmaceutical")
-    facts["radiopharmaceutical"] = None if tracer in (None, "") else _tracer(str(tracer))
+    facts["radiopharmaceutical"] = None if tracer in (None, "") else tracer_of(str(tracer))
     return facts
 
 
@@ -141,8 +135,8 @@ def _of_header(header: Any) -> dict[str, Any]:
             groups += [nested for nested in _items(first, depth=3)]
     look = _Lookup(groups, _identifiers(header.get))
     facts = _common(look)
-    facts["contrast_agent"] = _contrast(header, facts)
-    facts["radiopharmaceutical"] = _radiopharmaceutical(header)
+    facts["contrast_agent"] = contrast(header, facts)
+    facts["radiopharmaceutical"] = radiopharmaceutical(header)
     return facts
 
 
@@ -163,7 +157,7 @@ class _Lookup:
 
     def number(self, keyword: str) -> float | None:
         """Return a positive finite number; blank, zero, text and lists count as not stated."""
-        found = _positive(self.first(keyword))
+        found = positive(self.first(keyword))
         return None if found is None else float(f"{found:.6g}")
 
     def text(self, keyword: str) -> str | None:
@@ -206,7 +200,7 @@ def _common(look: _Lookup) -> dict[str, Any]:
     if (facts["magnetic_field_strength_t"] or 0) > 100:  # written in gauss
         facts["magnetic_field_strength_t"] /= 10_000
     spacing = look.first("PixelSpacing")
-    pair = [_positive(one) for one in _listed(spacing)] if spacing is not None else []
+    pair = [positive(one) for one in _listed(spacing)] if spacing is not None else []
     both = pair if len(pair) == 2 else [None, None]
     facts["pixel_spacing_mm"], facts["pixel_spacing_column_mm"] = both
     facts["patient_sex"] = _code(look.first("PatientSex"), r"[MFO]")
@@ -229,64 +223,11 @@ def age_years(found: Any) -> float | None:
     if match is not None:
         years = int(match[1]) / _PER_YEAR[match[2].upper()]
     else:
-        number = _positive(found)
+        number = positive(found)
         if number is None or number > 150:
             return None
         years = number
     return OLDEST if years > 89 else round(years, 4)
-
-
-def _contrast(header: Any, facts: Mapping[str, Any]) -> str | None:
-    """Tell whether an agent was given.
-
-    The standard wants the attribute wherever one was, so its absence means no; but in a header
-    that was stripped of its protocol it means nothing.
-    """
-    if item(header, "ContrastBolusAgentSequence") is not None:
-        return "yes"
-    if "ContrastBolusAgent" not in header:
-        stripped = facts["kvp"] is None and facts["repetition_time_ms"] is None
-        return None if stripped else "no"
-    told = header.get("ContrastBolusAgent")
-    if told is None or str(told).strip() == "":
-        return "yes" if _positive(header.get("ContrastBolusVolume")) is not None else None
-    return _yes_no(told)
-
-
-def _yes_no(told: Any) -> str:
-    return "no" if str(told).strip().lower() in _NO_AGENT else "yes"
-
-
-def _radiopharmaceutical(header: Any) -> str | None:
-    """Return the standard's own words for the tracer, or ``other``; never the header's."""
-    told = item(header, "RadiopharmaceuticalInformationSequence")
-    if told is None:
-        return None
-    from pydicom.sr.codedict import codes
-    from pydicom.sr.coding import Code
-
-    for sequence, known in (
-        ("RadiopharmaceuticalCodeSequence", codes.cid4021.concepts),
-        ("RadionuclideCodeSequence", codes.cid4020.concepts),
-    ):
-        entry = item(told, sequence)
-        if entry is None:
-            continue
-        given = Code(
-            str(entry.get("CodeValue") or ""), str(entry.get("CodingSchemeDesignator") or ""), ""
-        )
-        for concept in known.values():
-            if concept == given:
-                return str(concept.meaning)
-        if sequence == "RadiopharmaceuticalCodeSequence" and told.get("Radiopharmaceutical"):
-            break
-    text = told.get("Radiopharmaceutical")
-    return _tracer(str(text)) if text else "other"
-
-
-def _tracer(text: str) -> str:
-    lower = text.lower()
-    return next((name for part, name in _TRACERS.items() if part in lower), "other")
 
 
 def _identifiers(get: Callable[[str], Any]) -> list[str]:
@@ -310,16 +251,6 @@ def _items(dataset: Any, depth: int) -> Iterable[Any]:
     for element in dataset:
         if element.VR == "SQ" and len(element.value):
             yield from _items(element.value[0], depth - 1)
-
-
-def _positive(found: Any) -> float | None:
-    if found is None or isinstance(found, bool):
-        return None
-    try:
-        number = float(found)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) and number > 0 else None
 
 
 def _listed(found: Any) -> list[Any]:

@@ -1,7 +1,7 @@
 """A DICOM series as one volume: find its slices, sort them, refuse what is not a regular grid.
 
 Values are the stored ones times RescaleSlope plus RescaleIntercept, slice by slice. PET series
-are read in their own unit (mostly Bq/ml); standardised uptake values are not computed.
+are read in their own unit (mostly Bq/ml) unless standardised uptake values are asked for.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from causalimg.imaging.dicom_pixels import read_pixels
 from causalimg.imaging.dicom_slice import TAGS, Slice, positions_along, slices_of
 from causalimg.imaging.dicom_stack import stack
 from causalimg.imaging.grid import Volume, check_finite
+from causalimg.imaging.suv import suv_factor
 
 _NOT_IMAGES = ("SEG", "RTSTRUCT", "RTDOSE", "RTPLAN", "RTRECORD", "SR", "PR", "KO", "REG", "DOC")
 
@@ -181,7 +182,12 @@ def _series(uid: str, members: Sequence[tuple[Path, Any]], where: str) -> Series
 
 
 def read_series(
-    path: Path, *, series: str | None = None, where: str, slice_tolerance: float = 0.05
+    path: Path,
+    *,
+    series: str | None = None,
+    where: str,
+    slice_tolerance: float = 0.05,
+    suv: str | None = None,
 ) -> Volume:
     """Read a DICOM series as one volume.
 
@@ -196,9 +202,13 @@ def read_series(
     slice_tolerance : float
         How far a slice may lie from its place in an even stack, as a share of the distance of two
         slices. Headers round positions, so this is not as small as the tolerance of two grids.
+    suv : {"bw"}, optional
+        Give a PET series as standardised uptake values (`causalimg.imaging.suv`), float32.
 
     Raises
     ------
+    InvalidInputError
+        If uptake values are asked for, and a field that they need is missing.
     ImageReadError
         If a file is damaged, or compressed in a way that cannot be decoded here.
     GeometryError
@@ -208,4 +218,8 @@ def read_series(
     chosen = choose_series(path, series, where=where)
     slices, grid = stack(chosen.slices, where=where, slice_tolerance=slice_tolerance)
     check_finite(grid, where)
-    return Volume(read_pixels(slices, where), grid, chosen.frame_of_reference)
+    factor = None if suv is None else suv_factor(chosen.files, where=where)
+    voxels = read_pixels(slices, where)
+    if factor is not None:
+        voxels = (voxels * np.float64(factor)).astype(np.float32)
+    return Volume(voxels, grid, chosen.frame_of_reference)

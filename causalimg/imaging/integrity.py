@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import os
 import struct
 import zlib
@@ -13,7 +14,10 @@ import numpy as np
 
 from causalimg.errors import ImageReadError
 
-_FLOATS = {16: "f4", 64: "f8"}
+_TYPES = {
+    2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8",
+    1280: "u8",
+}  # fmt: skip
 
 
 def check_complete(path: Path, *, what: str) -> None:
@@ -75,7 +79,7 @@ def lost_voxels(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndar
     if not _is_nifti(path):
         return None
     with _opened(path, path.suffix.lower() == ".gz") as handle:
-        layout = _layout(handle.read(540))
+        layout = nifti_layout(handle.read(540))
         if layout is None or layout.dtype.kind != "f":
             return None
         handle.seek(layout.offset)
@@ -90,41 +94,64 @@ def lost_voxels(path: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndar
 
 def promised_bytes(header: bytes) -> int | None:
     """Return how many bytes a NIfTI-1 or NIfTI-2 header says the file has; None if no header."""
-    layout = _layout(header)
+    layout = nifti_layout(header)
     return None if layout is None else layout.offset + layout.n_voxels * layout.bits // 8
 
 
 @dataclass(frozen=True)
-class _Layout:
-    """Where the voxels of a NIfTI file start, how many there are, and their type."""
+class NiftiLayout:
+    """What a NIfTI header says of its voxels.
+
+    Parameters
+    ----------
+    offset : int
+        First byte of the voxels.
+    lengths : tuple of int
+        Number of voxels along x, y, z and further axes.
+    bits : int
+        Per voxel.
+    dtype : numpy.dtype
+        With its byte order; ``V1`` for a type that is not a single number.
+    plain : bool
+        One file, whose voxels are the intensities: no scale and no intercept.
+    """
 
     offset: int
-    n_voxels: int
+    lengths: tuple[int, ...]
     bits: int
     dtype: np.dtype
+    plain: bool
+
+    @property
+    def n_voxels(self) -> int:
+        """Number of voxels; an axis of length 0 counts as 1."""
+        return math.prod(max(1, length) for length in self.lengths)
 
 
-def _layout(header: bytes) -> _Layout | None:
+def nifti_layout(header: bytes) -> NiftiLayout | None:
+    """Read the first 540 bytes of a NIfTI-1 or NIfTI-2 file; None if they are no header."""
     dim: tuple[int, ...]
     for order in ("<", ">"):
         if len(header) >= 348 and struct.unpack_from(order + "i", header)[0] == 348:
             dim = struct.unpack_from(order + "8h", header, 40)
             code, bits = struct.unpack_from(order + "2h", header, 70)
-            start = struct.unpack_from(order + "f", header, 108)[0]
+            start, slope, intercept = struct.unpack_from(order + "3f", header, 108)
             offset = int(start) if abs(start) < 2**31 else -1
+            one_file = header[344:348] == b"n+1\0" and start == offset >= 352
         elif len(header) >= 540 and struct.unpack_from(order + "i", header)[0] == 540:
             code, bits = struct.unpack_from(order + "2h", header, 12)
             dim = struct.unpack_from(order + "8q", header, 16)
             offset = int(struct.unpack_from(order + "q", header, 168)[0])
+            slope, intercept = struct.unpack_from(order + "2d", header, 176)
+            one_file = header[4:8] == b"n+2\0" and offset >= 544
         else:
             continue
         if offset < 0:
             return None
-        voxels = 1
-        for length in dim[1 : 1 + max(0, min(7, dim[0]))]:
-            voxels *= max(1, int(length))
-        kind = np.dtype(order + _FLOATS[code]) if code in _FLOATS else np.dtype("V1")
-        return _Layout(offset, voxels, int(bits), kind)
+        kind = np.dtype(order + _TYPES[code]) if code in _TYPES else np.dtype("V1")
+        plain = one_file and kind.kind != "V" and slope in (0.0, 1.0) and intercept == 0.0
+        lengths = tuple(int(length) for length in dim[1 : 1 + max(0, min(7, dim[0]))])
+        return NiftiLayout(offset, lengths, int(bits), kind, plain and bits == 8 * kind.itemsize)
     return None
 
 

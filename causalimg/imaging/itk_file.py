@@ -11,7 +11,21 @@ from causalimg.errors import GeometryError, ImageReadError
 from causalimg.imaging.grid import Grid, Volume, check_finite
 from causalimg.imaging.integrity import check_complete, lost_voxels
 from causalimg.imaging.itk import captured_stderr
+from causalimg.imaging.planes import BrokenStream, planes
+from causalimg.imaging.voxel_layout import voxel_layout
 
+_PIXELS = {
+    "8-bit signed integer": "i1",
+    "8-bit unsigned integer": "u1",
+    "16-bit signed integer": "i2",
+    "16-bit unsigned integer": "u2",
+    "32-bit signed integer": "i4",
+    "32-bit unsigned integer": "u4",
+    "64-bit signed integer": "i8",
+    "64-bit unsigned integer": "u8",
+    "32-bit float": "f4",
+    "64-bit float": "f8",
+}
 _MOST_DEFLATED = 1100  # deflate makes data at most 1032 times smaller
 
 
@@ -34,6 +48,7 @@ def read_itk(path: Path, *, where: str) -> Volume:
     import SimpleITK
 
     check_complete(path, what=where)
+    _check_stream(path, where)
     caught: list[str] = []
     try:
         with captured_stderr() as caught:
@@ -84,6 +99,39 @@ class _Voxels:
         self.__array_interface__ = {**view.__array_interface__, "data": (address, False)}
 
 
+def read_information(path: Path) -> tuple[Grid, np.dtype] | None:
+    """Return the grid and the type of the voxels of a volume, from its header.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    tuple or None
+        None if the header cannot be read or is not that of a plain volume; `read_itk` says why.
+    """
+    import SimpleITK
+
+    reader = SimpleITK.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        with captured_stderr():
+            reader.ReadImageInformation()
+            _check_size(reader, path, path.name)
+    except (RuntimeError, ImageReadError):
+        return None
+    if reader.GetDimension() != 3 or reader.GetNumberOfComponents() != 1:
+        return None
+    kind = _PIXELS.get(SimpleITK.GetPixelIDValueAsString(reader.GetPixelID()))
+    grid = _grid(reader)
+    try:
+        check_finite(grid, path.name)
+    except GeometryError:
+        return None
+    return None if kind is None else (grid, np.dtype(kind))
+
+
 def read_spacing(path: Path, *, where: str) -> tuple[float, float, float]:
     """Return the spacing (z, y, x) [mm] that a header states, without the voxels.
 
@@ -116,6 +164,23 @@ def _check_size(reader: Any, path: Path, where: str) -> None:
             f"{where}: {path.name} is truncated or damaged: its header promises {voxels} voxels "
             f"and the file has {held} bytes"
         )
+
+
+def _check_stream(path: Path, where: str) -> None:
+    """Refuse a deflated MHA file whose stream is damaged; SimpleITK reads it without a word."""
+    if path.suffix.lower() not in (".mha", ".mhd"):
+        return
+    layout = voxel_layout(path, strict=False)
+    if layout is None or not layout.deflated:
+        return
+    try:
+        for _ in planes(layout, 0, layout.shape[0]):
+            pass
+    except BrokenStream as error:
+        raise ImageReadError(
+            f"{where}: {path.name} is truncated or damaged: its compressed voxels cannot be "
+            "unpacked; copy it again from its source"
+        ) from error
 
 
 def _grid(volume: Any) -> Grid:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from causalimg.errors import GeometryError, ImageReadError, InvalidInputError
+from causalimg.errors import ImageReadError, InvalidInputError
 from causalimg.imaging.dicom_file import (
     SEGMENTATION,
     STRUCTURE_SET,
@@ -15,9 +15,13 @@ from causalimg.imaging.dicom_file import (
     open_dicom,
     value,
 )
-from causalimg.imaging.grid import Volume, on_grid, shown
+from causalimg.imaging.grid import Volume, on_grid
 from causalimg.imaging.itk_file import read_itk
-from causalimg.imaging.volume import ImageMask
+from causalimg.imaging.labels import region_of
+from causalimg.imaging.near_region import read_near
+from causalimg.imaging.suv import check_suv
+from causalimg.imaging.volume import ImageMask, cut
+from causalimg.imaging.window import Reach
 
 
 def read_image_mask(
@@ -31,6 +35,8 @@ def read_image_mask(
     tolerance: float = 1e-4,
     slice_tolerance: float = 0.05,
     resample_mask: bool = False,
+    reach: Reach | None = None,
+    suv: str | None = None,
 ) -> ImageMask:
     """Read an image and a mask and check that they belong together.
 
@@ -59,10 +65,19 @@ def read_image_mask(
         distance of two slices.
     resample_mask : bool
         Give a mask on another grid to the image by nearest neighbour; False refuses it.
+    reach : Reach, optional
+        Keep of the image only what lies so far around the region, and read no more than that where
+        the format allows it (NIfTI, NRRD and MHA, raw or deflated). A deflated file is then not
+        inflated beyond the last slice needed, so the checksum at its end is not compared. None:
+        all of the image.
+    suv : {"bw"}, optional
+        Turn a PET series [Bq/ml] into standardised uptake values by body weight [g/ml]; needs the
+        weight, the dose, its half-life and times in the headers. None: the file's own unit.
 
     Returns
     -------
     ImageMask
+        Where it was cut, the origin is that of the part.
 
     Raises
     ------
@@ -78,26 +93,34 @@ def read_image_mask(
     MissingDependencyError
         If a file is DICOM and pydicom is not installed.
     """
-    place = f"case {case_id!r}, column 'image'"
-    image = read_volume(image_path, where=place, series=series, slice_tolerance=slice_tolerance)
+    place, other = f"case {case_id!r}, column 'image'", f"case {case_id!r}, column 'mask'"
+    if reach is not None and suv is None and _are_plain(image_path, mask_path, series, roi):
+        near = read_near(
+            Path(image_path),
+            Path(mask_path),
+            reach=reach,
+            case_id=case_id,
+            where=other,
+            label=label,
+            tolerance=tolerance,
+        )
+        if near is not None:
+            _check_finite_inside(near.image, near.mask, place)
+            return near
+    image = read_volume(
+        image_path, where=place, series=series, slice_tolerance=slice_tolerance, suv=suv
+    )
     chosen, mask = _read_mask(
         Path(mask_path),
         image,
-        where=f"case {case_id!r}, column 'mask'",
+        where=other,
         label=label,
         roi=roi,
         tolerance=tolerance,
         resample=resample_mask,
     )
-    inside = image.array[mask]
-    if inside.dtype.kind == "f":
-        bad = int((~np.isfinite(inside)).sum())
-        if bad:
-            raise InvalidInputError(
-                f"{place}: {bad} of {inside.size} voxels inside the mask "
-                "are NaN or infinite; repair the image or leave them out of the mask"
-            )
-    return ImageMask(
+    _check_finite_inside(image.array, mask, place)
+    scan = ImageMask(
         image=image.array,
         mask=mask,
         spacing=image.grid.spacing,
@@ -106,6 +129,31 @@ def read_image_mask(
         case_id=case_id,
         label=chosen,
     )
+    if reach is None:
+        return scan
+    return cut(scan, reach.window(scan.bounds(), mask.shape, scan.spacing))
+
+
+def _are_plain(image: str | Path, mask: str | Path, series: str | None, roi: str | None) -> bool:
+    """Say whether both are files that are not DICOM, and nothing of DICOM is asked for."""
+    files = [Path(image), Path(mask)]
+    return (
+        series is None
+        and roi is None
+        and all(file.is_file() and not is_dicom(file) for file in files)
+    )
+
+
+def _check_finite_inside(image: np.ndarray, mask: np.ndarray, where: str) -> None:
+    if image.dtype.kind != "f":
+        return
+    inside = image[mask]
+    bad = int((~np.isfinite(inside)).sum())
+    if bad:
+        raise InvalidInputError(
+            f"{where}: {bad} of {inside.size} voxels inside the mask "
+            "are NaN or infinite; repair the image or leave them out of the mask"
+        )
 
 
 def read_volume(
@@ -114,6 +162,7 @@ def read_volume(
     where: str = "image",
     series: str | None = None,
     slice_tolerance: float = 0.05,
+    suv: str | None = None,
 ) -> Volume:
     """Read an image of any format that `read_image_mask` knows.
 
@@ -122,18 +171,26 @@ def read_volume(
     path : str or Path
     where : str
         Case and column, for the messages.
-    series, slice_tolerance
+    series, slice_tolerance, suv
         See `read_image_mask`.
 
     Raises
     ------
     ImageReadError, GeometryError, UnknownNameError, MissingDependencyError
     """
+    check_suv(suv)
     found = _existing(Path(path), where)
     if found.is_dir() or is_dicom(found):
         from causalimg.imaging.dicom_series import read_series
 
-        return read_series(found, series=series, where=where, slice_tolerance=slice_tolerance)
+        return read_series(
+            found, series=series, where=where, slice_tolerance=slice_tolerance, suv=suv
+        )
+    if suv is not None:
+        raise InvalidInputError(
+            f"{where}: suv={suv!r} needs the headers of a PET series, and {found.name} is not "
+            "DICOM; convert it before, or leave suv out"
+        )
     if series is not None:
         raise InvalidInputError(
             f"{where}: a series was asked for, and {found.name} is not DICOM; leave "
@@ -175,13 +232,13 @@ def _read_mask(
     array = labels.array
     if image.grid.difference(labels.grid, tolerance) is not None:
         if resample:
-            _, inside = _region(array, where, label)
+            _, inside = region_of(array, where, label)
             label = int(array[inside][0])
             array = np.where(inside, label, 0).astype(np.uint8 if label < 256 else np.int32)
         array = on_grid(
             array, labels.grid, image.grid, where=where, tolerance=tolerance, resample=resample
         )
-    return _region(array, where, label)
+    return region_of(array, where, label)
 
 
 def only_mask(folder: Path, where: str) -> Path:
@@ -228,35 +285,3 @@ def _dicom_mask(
         f"{where}: {path.name} is a DICOM object of modality {modality or 'unknown'}, not a mask; "
         "give a SEG, an RTSTRUCT, or a label image as NIfTI, NRRD or MHA"
     )
-
-
-def _region(labels: np.ndarray, where: str, label: int | None) -> tuple[int, np.ndarray]:
-    """Return the label and where it is."""
-    present = _present(labels, where)
-    if not present:
-        raise GeometryError(f"{where}: the mask is empty (no voxel differs from 0)")
-    shown = ", ".join(map(str, present[:10])) + (", ..." if len(present) > 10 else "")
-    if label is None:
-        if len(present) > 1:
-            raise GeometryError(
-                f"{where}: the mask holds the labels {shown}; say which one, "
-                "in the column 'label' or with label="
-            )
-        label = present[0]
-    elif label not in present:
-        raise GeometryError(f"{where}: there is no label {label} in the mask (there are: {shown})")
-    return label, labels == label
-
-
-def _present(labels: np.ndarray, where: str) -> list[int]:
-    """List the values that are not zero."""
-    if labels.dtype == np.uint8:
-        found = np.flatnonzero(np.bincount(labels[labels != 0], minlength=1))
-    else:
-        found = np.unique(labels[labels != 0])
-    if not np.all(np.isfinite(found)) or np.any(found != np.rint(found)):
-        raise GeometryError(
-            f"{where}: the mask holds values that are not whole numbers "
-            f"({shown(found[:4])}); is it a probability map or an image?"
-        )
-    return [int(value) for value in found if value != 0]

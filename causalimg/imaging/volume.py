@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -80,16 +81,31 @@ class ImageMask:
 
     def bounds(self) -> tuple[tuple[int, int], ...]:
         """Return first and last-plus-one index of the region along z, y and x."""
-        box = [self._ends(np.any(self.mask.reshape(len(self.mask), -1), axis=1))]
-        plane = np.asarray(np.any(self.mask[box[0][0] : box[0][1]], axis=0))
-        box += [self._ends(np.any(plane, axis=1)), self._ends(np.any(plane, axis=0))]
-        return tuple(box)
+        try:
+            return bounds_of(self.mask)
+        except GeometryError as error:
+            raise GeometryError(f"case {self.case_id!r}, column 'mask': {error}") from None
 
-    def _ends(self, hit: Any) -> tuple[int, int]:
-        places = np.flatnonzero(hit)
-        if not len(places):
-            raise GeometryError(f"case {self.case_id!r}, column 'mask': the mask is empty")
-        return int(places[0]), int(places[-1]) + 1
+
+def bounds_of(mask: np.ndarray) -> tuple[tuple[int, int], ...]:
+    """Return first and last-plus-one index of what is inside a mask, along z, y and x.
+
+    Raises
+    ------
+    GeometryError
+        If it is empty.
+    """
+    box = [_ends(np.any(mask.reshape(len(mask), -1), axis=1))]
+    plane = np.asarray(np.any(mask[box[0][0] : box[0][1]], axis=0))
+    box += [_ends(np.any(plane, axis=1)), _ends(np.any(plane, axis=0))]
+    return tuple(box)
+
+
+def _ends(hit: Any) -> tuple[int, int]:
+    places = np.flatnonzero(hit)
+    if not len(places):
+        raise GeometryError("the mask is empty")
+    return int(places[0]), int(places[-1]) + 1
 
 
 def crop(
@@ -118,19 +134,23 @@ def crop(
     ((3, 3, 4), (3.0, 3.0, 3.0))
     """
     margins = (margin, margin, margin) if isinstance(margin, int) else margin
-    window, start = [], []
+    window = []
     for (first, stop), extra, length in zip(scan.bounds(), margins, scan.image.shape, strict=True):
         low, high = max(0, first - extra), min(length, stop + extra)
         if whole_if_clipped and (first - extra < 0 or stop + extra > length):
             low, high = 0, length
-        window.append(slice(low, high))
-        start.append(low)
-    cut = tuple(window)
+        window.append((low, high))
+    return cut(scan, tuple(window))
+
+
+def cut(scan: ImageMask, window: tuple[tuple[int, int], ...]) -> ImageMask:
+    """Cut to a window: first and last-plus-one index along z, y and x; the origin moves along."""
+    part = tuple(slice(low, high) for low, high in window)
     return replace(
         scan,
-        image=np.ascontiguousarray(scan.image[cut]),
-        mask=np.ascontiguousarray(scan.mask[cut]),
-        origin=_moved(scan, start),
+        image=np.ascontiguousarray(scan.image[part]),
+        mask=np.ascontiguousarray(scan.mask[part]),
+        origin=moved_origin(scan, [low for low, _ in window]),
     )
 
 
@@ -140,7 +160,7 @@ def pad(scan: ImageMask, width: int) -> ImageMask:
         scan,
         image=np.pad(scan.image, width, mode="edge"),
         mask=np.pad(scan.mask, width),
-        origin=_moved(scan, [-width] * 3),
+        origin=moved_origin(scan, [-width] * 3),
     )
 
 
@@ -157,7 +177,8 @@ def to_sitk(scan: ImageMask) -> tuple[Any, Any]:
     return image, mask
 
 
-def _moved(scan: ImageMask, start: list[int]) -> tuple[float, float, float]:
-    step = np.array(start[::-1]) * np.array(scan.spacing[::-1])
-    x, y, z = np.asarray(scan.origin) + np.asarray(scan.direction) @ step
+def moved_origin(grid: Any, start: Sequence[int]) -> tuple[float, float, float]:
+    """Return where voxel ``start`` (z, y, x) of a scan or a grid lies (x, y, z) [mm]."""
+    step = np.array(start[::-1]) * np.array(grid.spacing[::-1])
+    x, y, z = np.asarray(grid.origin) + np.asarray(grid.direction) @ step
     return (float(x), float(y), float(z))

@@ -10,6 +10,7 @@ from causalimg.atomic import replacing
 from causalimg.errors import InvalidInputError
 from causalimg.imaging.itk import captured_stderr
 
+_TWO_FILES = (".mhd", ".nhdr", ".hdr", ".img")
 _IDENTITY = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
@@ -38,10 +39,16 @@ def write_volume(
     Raises
     ------
     InvalidInputError
-        If the array has not three dimensions, or the suffix is not a known image format.
+        If the array has not three dimensions, or the suffix is not a known image format of one
+        file (``.mhd``, ``.nhdr`` and ``.hdr`` keep the voxels in a second one).
     """
     import SimpleITK
 
+    if Path(path).suffix.lower() in _TWO_FILES:
+        raise InvalidInputError(
+            f"{Path(path).name}: a {Path(path).suffix} header keeps the voxels in a second file, "
+            "and the two cannot be written at once; use .nii, .nii.gz, .nrrd or .mha"
+        )
     volume = np.asarray(array)
     if volume.ndim != 3:
         raise InvalidInputError(f"{Path(path).name}: a volume of shape {volume.shape}; 3-D needed")

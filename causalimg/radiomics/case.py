@@ -9,8 +9,10 @@ from typing import Any
 from causalimg.errors import CausalImgError
 from causalimg.imaging.read import read_image_mask
 from causalimg.imaging.sources import source_files
+from causalimg.imaging.window import Reach
 from causalimg.provenance import digest, sha256_file
 from causalimg.radiomics.engine import Engine
+from causalimg.radiomics.memory import MemoryBound
 from causalimg.radiomics.store import CaseStore
 
 
@@ -47,6 +49,9 @@ class CaseTask:
     tolerance: float
     store: CaseStore | None
     resample_mask: bool = False
+    reach: Reach | None = None
+    memory: MemoryBound | None = None
+    suv: str | None = None
 
     def __call__(self, case: Case) -> CaseOutcome:
         stage = "read"
@@ -61,6 +66,7 @@ class CaseTask:
                     "resample_mask": self.resample_mask,
                     "series": case.series,
                     "roi": case.roi,
+                    **({} if self.suv is None else {"suv": self.suv}),
                     **self.settings,
                 },
                 engine=self.made_by,
@@ -77,8 +83,12 @@ class CaseTask:
                 series=case.series,
                 tolerance=self.tolerance,
                 resample_mask=self.resample_mask,
+                reach=self.reach,
+                suv=self.suv,
             )
             stage = "extract"
+            if self.memory is not None:
+                self.memory.check(scan)
             features = self.engine.compute(scan)
         except CausalImgError as error:
             row = failure_row(case.case_id, stage, type(error).__name__, str(error))

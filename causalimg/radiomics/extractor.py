@@ -9,21 +9,19 @@ from typing import Any
 import pandas as pd
 
 from causalimg.errors import InvalidInputError
+from causalimg.imaging.suv import check_suv
 from causalimg.imaging.volume import ImageMask
-from causalimg.parallel import Failure, ordered_map
-from causalimg.provenance import Provenance, digest
-from causalimg.radiomics.case import Case, CaseOutcome, CaseTask, failure_row
+from causalimg.radiomics.assemble import described, feature_table
+from causalimg.radiomics.case import Case, CaseTask
 from causalimg.radiomics.engine import make_engine
-from causalimg.radiomics.ibsi_names import IBSI_FEATURES
 from causalimg.radiomics.ibsi_settings import IbsiSettings
-from causalimg.radiomics.names import Feature, describe
+from causalimg.radiomics.memory import MemoryBound, memory_limit
+from causalimg.radiomics.reach import reach_of
+from causalimg.radiomics.schedule import run_cases
 from causalimg.radiomics.settings import ExtractionSettings
 from causalimg.radiomics.store import CaseStore
 from causalimg.tables.cohort import Cohort
-from causalimg.tables.encode import is_categorical
-from causalimg.tables.features import Column, FeatureTable, failure_table
-
-_NOT_CONTEXT = ("case_id", "image", "mask", "label", "roi", "series_uid")
+from causalimg.tables.features import FeatureTable
 
 
 class RadiomicsExtractor:
@@ -72,8 +70,16 @@ class RadiomicsExtractor:
         Largest difference between the grids of image and mask, as a share of a voxel.
     resample_mask : bool
         Give a mask on another grid to the image by nearest neighbour; False refuses the case.
+    suv : {"bw"}, optional
+        Take PET series (DICOM) as standardised uptake values by body weight [g/ml].
     store : CaseStore or path, optional
         Keeps each case's features on disk, so that a run that was stopped goes on where it was.
+    max_memory : int or "auto", optional
+        Most memory that all workers together may take [bytes]; ``"auto"`` is four fifths of what
+        is free at the start. A case's need is estimated when it has been read, from its region,
+        its grid and the settings. Fewer workers run where they have not enough room; a case that
+        needs more than a worker's share waits and runs alone, and one that needs more than all of
+        it is a row of the failures. No value depends on it. None: no bound.
 
     Raises
     ------
@@ -106,7 +112,9 @@ class RadiomicsExtractor:
         label: int | None = None,
         tolerance: float = 1e-4,
         resample_mask: bool = False,
+        suv: str | None = None,
         store: CaseStore | str | Path | None = None,
+        max_memory: int | str | None = None,
     ) -> None:
         given = ExtractionSettings.of(
             image_types=image_types,
@@ -139,7 +147,10 @@ class RadiomicsExtractor:
         self._label = None if label is None else int(label)
         self._tolerance = float(tolerance)
         self._resample_mask = bool(resample_mask)
+        self._suv = check_suv(suv)
         self._store = _opened(store)
+        most = memory_limit(max_memory)
+        self._bound = None if most is None else MemoryBound(most, settings, self._engine.name)
 
     @classmethod
     def from_parameter_file(
@@ -149,22 +160,27 @@ class RadiomicsExtractor:
         engine: str = "auto",
         tolerance: float = 1e-4,
         store: CaseStore | str | Path | None = None,
+        max_memory: int | str | None = None,
     ) -> RadiomicsExtractor:
         """Make an extractor from a parameter file of PyRadiomics (YAML or JSON).
+
+        Its ``label`` and ``correctMask`` (a mask on another grid is resampled) are followed too.
 
         Raises
         ------
         FileReadError, MissingDependencyError, UnknownNameError, InvalidInputError
             If the file cannot be read, or holds what has no meaning here.
         """
-        from causalimg.radiomics.parameter_file import label_of
+        from causalimg.radiomics.parameter_file import corrects_mask, label_of
 
         return cls(
             engine=engine,
             settings=ExtractionSettings.from_yaml(path),
             label=label_of(Path(path)),
             tolerance=tolerance,
+            resample_mask=corrects_mask(Path(path)),
             store=store,
+            max_memory=max_memory,
         )
 
     def settings(self) -> dict[str, Any]:
@@ -175,6 +191,7 @@ class RadiomicsExtractor:
             "label": self._label,
             "tolerance": self._tolerance,
             "resample_mask": self._resample_mask,
+            "suv": self._suv,
             **self._settings.to_dict(),
         }
 
@@ -187,7 +204,7 @@ class RadiomicsExtractor:
             If the engine cannot compute features of this region.
         """
         values = self._engine.compute(scan)
-        return {_described(name).name: value for name, value in values.items()}
+        return {described(name).name: value for name, value in values.items()}
 
     def extract(
         self,
@@ -224,13 +241,13 @@ class RadiomicsExtractor:
             settings=self._settings.to_dict(),
             tolerance=self._tolerance,
             resample_mask=self._resample_mask,
+            reach=reach_of(self._settings) if self._engine.name == "native" else None,
+            memory=self._bound,
+            suv=self._suv,
             store=self._store if store is None else _opened(store),
         )
-        cases = self._cases(cohort)
-        outcomes = ordered_map(
-            task, cases, n_jobs=n_jobs, labels=[case.case_id for case in cases], progress=progress
-        )
-        return self._table(cohort, outcomes)
+        outcomes = run_cases(task, self._cases(cohort), n_jobs=n_jobs, progress=progress)
+        return feature_table(cohort, outcomes, settings=self.settings())
 
     def _cases(self, cohort: Cohort) -> list[Case]:
         labels: list[Any] = [None] * len(cohort.frame)
@@ -256,62 +273,6 @@ class RadiomicsExtractor:
             )
         ]
 
-    def _table(self, cohort: Cohort, outcomes: Sequence[CaseOutcome | Failure]) -> FeatureTable:
-        done: list[CaseOutcome] = []
-        failures: list[dict[str, str]] = []
-        for outcome in outcomes:
-            if isinstance(outcome, Failure):
-                failures.append(failure_row(outcome.item, "extract", outcome.error, outcome.reason))
-            elif outcome.failure is not None:
-                failures.append(outcome.failure)
-            else:
-                done.append(outcome)
-        names = list(dict.fromkeys(name for outcome in done for name in outcome.features))
-        known = [_described(name) for name in names]
-        values = pd.DataFrame(
-            {
-                feature.name: [outcome.features.get(name, float("nan")) for outcome in done]
-                for name, feature in zip(names, known, strict=True)
-            },
-            dtype="float64",
-        )
-        left = [name for name in cohort.frame.columns if name not in _NOT_CONTEXT]
-        both = sorted(set(left) & set(values.columns))
-        if both:
-            raise InvalidInputError(
-                f"the cohort already has columns named like features: {', '.join(both[:5])}; "
-                "rename them in the cohort file"
-            )
-        good = {outcome.case_id for outcome in done}
-        frame = cohort.frame.loc[cohort.frame["case_id"].isin(good), ["case_id", *left]]
-        frame = pd.concat([frame.reset_index(drop=True), values], axis=1)
-        columns = [Column("case_id", "id", "string")]
-        columns += [
-            Column(name, cohort.roles.get(name, "other"), _type(cohort.frame[name]))
-            for name in left
-        ]
-        columns += [
-            Column(
-                feature.name,
-                "feature",
-                unit=feature.unit,
-                family=feature.family,
-                ibsi=feature.ibsi,
-                original_name=feature.original_name,
-                image_type=feature.image_type,
-            )
-            for feature in known
-        ]
-        provenance = Provenance.of(
-            "extract",
-            settings=self.settings(),
-            inputs={
-                "cohort": cohort.digest(),
-                "images": digest([[o.case_id, o.image, o.mask] for o in done]),
-            },
-        )
-        return FeatureTable(frame, tuple(columns), failure_table(failures), provenance)
-
 
 def _opened(store: CaseStore | str | Path | None) -> CaseStore | None:
     return (
@@ -326,20 +287,3 @@ def _texts(cohort: Cohort, column: str) -> list[str | None]:
     if column not in cohort.frame.columns:
         return [None] * len(cohort.frame)
     return [None if pd.isna(v) or not str(v).strip() else str(v) for v in cohort.frame[column]]
-
-
-def _described(name: str) -> Feature:
-    """Describe a column of either mode."""
-    column = IBSI_FEATURES.get(name)
-    if column is None:
-        return describe(name)
-    return Feature(name, column.family, "original", column.unit, column.ibsi, column.tag)
-
-
-def _type(series: pd.Series) -> str:
-    """Return the type of a column in the words of the column dictionary."""
-    if pd.api.types.is_bool_dtype(series.dtype):
-        return "boolean"
-    if is_categorical(series):
-        return "string"
-    return "integer" if pd.api.types.is_integer_dtype(series.dtype) else "number"

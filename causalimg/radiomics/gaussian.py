@@ -29,7 +29,7 @@ Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 _FREQUENCY, _DECAY = np.array([0.6681, 2.0787]), np.array([1.3932, 1.3732])
 _COSINE = {0: np.array([1.3530, -0.3531]), 2: np.array([-1.3563, 0.3446])}
 _SINE = {0: np.array([1.8151, 0.0902]), 2: np.array([5.2318, -2.2355])}
-_REACH = 20.0
+REACH = 20.0
 _TAIL = 32.0
 _BLOCK = 1 << 21
 
@@ -60,7 +60,7 @@ def laplacian_of_gaussian(
     >>> found.shape, bool(abs(found).max() < 1e-3)
     ((4, 4, 4), True)
     """
-    reach = [math.ceil(_REACH * sigma / step) for step in spacing]
+    reach = [math.ceil(REACH * sigma / step) for step in spacing]
     window, inner = [], []
     for (first, stop), extra, length in zip(box, reach, source.image.shape, strict=True):
         low, high = max(0, first - extra), min(length, stop + extra)

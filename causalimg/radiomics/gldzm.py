@@ -41,7 +41,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from causalimg.radiomics.matrices import Region, directions, region_zones
+from causalimg.radiomics.region import Region, directions
+from causalimg.radiomics.zones import region_zones
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from causalimg.errors import InvalidInputError, UnknownNameError, nearest
 from causalimg.imaging.ibsi_grid import resample_centred
 from causalimg.imaging.volume import ImageMask, crop
 from causalimg.radiomics.histogram import histogram_features
+from causalimg.radiomics.ibsi_levels import grey_levels, intensity_grid
 from causalimg.radiomics.ibsi_morphology import (
     axis_features,
     intensity_features,
@@ -38,11 +39,9 @@ from causalimg.radiomics.ibsi_names import FAMILIES, IBSI_FEATURES
 from causalimg.radiomics.ibsi_settings import IbsiSettings
 from causalimg.radiomics.ibsi_texture import TEXTURE, texture_features
 from causalimg.radiomics.intensity import statistics
-from causalimg.radiomics.ivh import IntensityGrid, ivh_features
+from causalimg.radiomics.ivh import ivh_features
 from causalimg.radiomics.local_intensity import PEAK_RADIUS, local_intensity_features
 from causalimg.radiomics.spatial import autocorrelation
-
-_MOST_LEVELS = 2048
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,13 @@ class Prepared:
         return np.asarray(self.scan.image[self.intensity_mask], dtype=np.float64)
 
 
-def prepare(scan: ImageMask, settings: IbsiSettings, *, whole: bool = False) -> Prepared:
+def prepare(
+    scan: ImageMask,
+    settings: IbsiSettings,
+    *,
+    whole: bool = False,
+    margin: float = PEAK_RADIUS,
+) -> Prepared:
     """Resample, round and re-segment.
 
     Parameters
@@ -77,6 +82,8 @@ def prepare(scan: ImageMask, settings: IbsiSettings, *, whole: bool = False) -> 
     settings : IbsiSettings
     whole : bool
         Keep the whole image, not only what the features need.
+    margin : float [mm]
+        What the features need around the region.
 
     Raises
     ------
@@ -99,11 +106,11 @@ def prepare(scan: ImageMask, settings: IbsiSettings, *, whole: bool = False) -> 
             image_interpolation=settings.interpolation,
             mask_threshold=settings.mask_threshold,
             round_intensities=settings.round_intensities,
-            margin=None if whole else PEAK_RADIUS,
+            margin=None if whole else margin,
         )
     else:
         if not whole:
-            z, y, x = (math.ceil(PEAK_RADIUS / step) for step in scan.spacing)
+            z, y, x = (math.ceil(margin / step) for step in scan.spacing)
             scan = crop(scan, (z, y, x))
         if settings.round_intensities:
             scan = replace(scan, image=np.rint(scan.image))
@@ -127,60 +134,6 @@ def _intensity_mask(scan: ImageMask, settings: IbsiSettings) -> np.ndarray:
             f"to {' and '.join(f'[{low:g}, {high:g}]' for low, high in limits)}; widen the range"
         )
     return kept
-
-
-def grey_levels(
-    values: np.ndarray, settings: IbsiSettings, *, case_id: str = ""
-) -> tuple[np.ndarray, int]:
-    r"""Discretise intensities.
-
-    Parameters
-    ----------
-    values : ndarray, shape (n_voxels,) [intensity]
-    settings : IbsiSettings
-    case_id : str
-        For the message.
-
-    Returns
-    -------
-    levels : ndarray of int, shape (n_voxels,)
-        Fixed bin size: :math:`\lfloor(X-X_0)/w\rfloor+1` with :math:`X_0` the lower end of the
-        re-segmentation range, or the minimum where there is none. Fixed bin number:
-        :math:`\lfloor N_g(X-X_{min})/(X_{max}-X_{min})\rfloor+1`, at most :math:`N_g`.
-    n_levels : int
-        The highest level (fixed bin size) or the number of bins.
-
-    Raises
-    ------
-    InvalidInputError
-        If there are more than 2048 levels.
-
-    Examples
-    --------
-    >>> grey_levels(np.array([0.0, 30.0, 60.0]), IbsiSettings(bin_width=25.0, range=(-25.0, 99.0)))
-    (array([2, 3, 4]), 4)
-    >>> grey_levels(np.array([0.0, 30.0, 60.0]), IbsiSettings(bin_count=4))
-    (array([1, 3, 4]), 4)
-    """
-    lowest, highest = float(values.min()), float(values.max())
-    if settings.bin_count is not None:
-        number = int(settings.bin_count)
-        if lowest == highest:
-            return np.ones(values.shape, dtype=np.intp), 1
-        share = number * (values - lowest) / (highest - lowest)
-        return np.minimum(share.astype(np.intp), number - 1) + 1, number
-    width = float(settings.bin_width or 0)
-    start = lowest
-    if settings.range is not None and math.isfinite(settings.range[0]):
-        start = settings.range[0]
-    if not (highest - start) / width < _MOST_LEVELS:
-        raise InvalidInputError(
-            f"case {case_id!r}, column 'image': intensities from {start:g} to {highest:g} make "
-            f"{(highest - start) / width:.3g} grey levels with bin_width={width:g}, of at most "
-            f"{_MOST_LEVELS}; choose wider bins, or bin_count"
-        )
-    levels = np.floor((values - start) / width).astype(np.intp) + 1
-    return levels, int(levels.max())
 
 
 def compute(
@@ -225,7 +178,11 @@ def compute(
                 f"no feature family is called {family!r}{nearest(family, FAMILIES)} "
                 f"(there are: {', '.join(FAMILIES)})"
             )
-    ready = prepare(scan, settings)
+    return features_of(prepare(scan, settings), settings, wanted)
+
+
+def features_of(ready: Prepared, settings: IbsiSettings, wanted: Sequence[str]) -> dict[str, float]:
+    """Return the features of some families of a prepared scan, by the names of `ibsi_names`."""
     values = ready.values
     found: dict[str, float] = {}
     if "morphology" in wanted:
@@ -236,10 +193,10 @@ def compute(
     if "statistics" in wanted:
         found.update(_named("statistics", statistics(values)))
     if "ivh" in wanted:
-        found.update(_named("ivh", ivh_features(_intensity_grid(values, settings))))
+        found.update(_named("ivh", ivh_features(intensity_grid(values, settings))))
     textures = [family for family in TEXTURE if family in wanted]
     if textures or "histogram" in wanted:
-        levels, n_levels = grey_levels(values, settings, case_id=scan.case_id)
+        levels, n_levels = grey_levels(values, settings, case_id=ready.scan.case_id)
         if "histogram" in wanted:
             found.update(_named("histogram", histogram_features(levels, n_levels=n_levels)))
         if textures:
@@ -270,19 +227,6 @@ def _morphology(ready: Prepared) -> dict[str, float]:
         **intensity_features(image, intensity_mask, region, spacing, volume=volume),
         **autocorrelation(image, intensity_mask, spacing),
     }
-
-
-def _intensity_grid(values: np.ndarray, settings: IbsiSettings) -> IntensityGrid:
-    """Bin the intensities for the intensity-volume histogram."""
-    if settings.ivh == "fixed_bin_number":
-        return IntensityGrid.of_number(values, int(settings.ivh_bins))
-    low, high = float(values.min()), float(values.max())
-    if settings.range is not None:
-        low = settings.range[0] if math.isfinite(settings.range[0]) else low
-        high = settings.range[1] if math.isfinite(settings.range[1]) else high
-    if settings.ivh == "discrete":
-        return IntensityGrid.discrete(values, low, high)
-    return IntensityGrid.of_width(values, low, high, width=settings.ivh_bins)
 
 
 def _named(family: str, values: dict[str, float]) -> dict[str, float]:

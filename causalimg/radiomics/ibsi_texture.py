@@ -41,8 +41,10 @@ from causalimg.radiomics.glcm import features as glcm_features
 from causalimg.radiomics.gldzm import Zones
 from causalimg.radiomics.ibsi_codes import LEVEL_BY_SIZE
 from causalimg.radiomics.ibsi_settings import MATRIX_AGGREGATIONS
-from causalimg.radiomics.matrices import Region, directions, glcm, glrlm, neighbourhood
+from causalimg.radiomics.matrices import glcm, glrlm
+from causalimg.radiomics.neighbours import neighbourhood
 from causalimg.radiomics.ngtdm import features as ngtdm_features
+from causalimg.radiomics.region import Region, directions
 
 _GLCM = {
     "joint_maximum": "MaximumProbability",

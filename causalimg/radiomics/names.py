@@ -234,6 +234,11 @@ def describe(original_name: str) -> Feature:
     if ours is not None:
         return Feature(ours.name, ours.family, "original", ours.unit, ours.ibsi, ours.tag)
     image_type, _, rest = original_name.partition("_")
+    if rest in IBSI_FEATURES:
+        ours, kind = IBSI_FEATURES[rest], snake_case(image_type)
+        return Feature(
+            f"{kind}_{rest}", ours.family, kind, ours.unit, ours.ibsi, f"{image_type}_{ours.tag}"
+        )
     family, _, feature = rest.partition("_")
     if feature not in _FEATURES.get(family, {}):
         raise UnknownNameError(
@@ -257,16 +262,19 @@ def is_feature(name: str) -> bool:
     >>> is_feature("glcm_contrast"), is_feature("wavelet_hhl_glcm_contrast"), is_feature("age")
     (True, True, False)
     """
-    if name in IBSI_FEATURES:
+    if name in _COLUMNS:
         return True
-    for family, features in _FEATURES.items():
-        for feature in features:
-            column = f"{family.lower()}_{snake_case(feature)}"
-            if name == column or (name.endswith(f"_{column}") and _FILTERED.match(name)):
-                return True
-    return False
+    ends = (name[at + 1 :] for at, letter in enumerate(name) if letter == "_")
+    return _FILTERED.match(name) is not None and any(end in _COLUMNS for end in ends)
 
 
 def column_name(original_name: str) -> str:
     """Return the column identifier of a feature given PyRadiomics' name for it."""
     return describe(original_name).name
+
+
+_COLUMNS = frozenset(IBSI_FEATURES) | {
+    f"{family.lower()}_{snake_case(feature)}"
+    for family, features in _FEATURES.items()
+    for feature in features
+}

@@ -46,7 +46,7 @@ from causalimg.radiomics.region import Region
 from causalimg.radiomics.settings import ExtractionSettings
 from causalimg.radiomics.texture import Texture
 
-_VERSION = "1"
+_VERSION = "2"
 _PADDING = 5
 
 
@@ -56,7 +56,8 @@ class NativeEngine:
     Parameters
     ----------
     settings : ExtractionSettings
-        In the mode ``ibsi`` the features and rules are those of `causalimg.radiomics.ibsi`.
+        In the mode ``ibsi`` the features and rules are those of `causalimg.radiomics.ibsi`, for
+        filtered images those of `causalimg.radiomics.ibsi_filtered`.
 
     Examples
     --------
@@ -88,9 +89,9 @@ class NativeEngine:
             Saying why, and for which case.
         """
         if self.settings.mode == "ibsi" and self.settings.ibsi is not None:
-            from causalimg.radiomics.ibsi import compute
+            from causalimg.radiomics.ibsi_filtered import compute_types
 
-            return compute(scan, self.settings.ibsi)
+            return compute_types(scan, self.settings, self.settings.ibsi)
         ready = self._prepare(scan)
         found = self._shape(ready)
         wanted = {

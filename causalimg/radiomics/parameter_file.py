@@ -2,7 +2,8 @@
 
 A file has up to four parts: ``imageType``, ``featureClass``, ``setting`` and ``voxelSetting``. What
 only concerns PyRadiomics' own running (``additionalInfo``, ``preCrop``, ``geometryTolerance`` ...)
-is left out; what has no counterpart (feature maps) is refused.
+is left out; ``label`` and ``correctMask`` concern the reading (`label_of`, `corrects_mask`); what
+has no counterpart (feature maps) is refused.
 """
 
 from __future__ import annotations
@@ -20,41 +21,8 @@ from causalimg.errors import (
     UnknownNameError,
     nearest,
 )
+from causalimg.tables.parameters import OF_A_TYPE, SETTINGS
 
-_SETTINGS = {
-    "binWidth": "bin_width",
-    "binCount": "bin_count",
-    "normalize": "normalize",
-    "normalizeScale": "normalize_scale",
-    "removeOutliers": "remove_outliers",
-    "resampledPixelSpacing": "resample",
-    "interpolator": "interpolator",
-    "padDistance": "margin",
-    "resegmentRange": "resegment_range",
-    "resegmentMode": "resegment_mode",
-    "resegmentShape": "resegment_shape",
-    "force2D": "force_2d",
-    "force2Ddimension": "force_2d_dimension",
-    "distances": "distances",
-    "weightingNorm": "weighting",
-    "symmetricalGLCM": "symmetric_glcm",
-    "gldm_a": "gldm_alpha",
-    "voxelArrayShift": "array_shift",
-    "minimumROIDimensions": "minimum_dimensions",
-    "minimumROISize": "minimum_voxels",
-}
-_OF_A_TYPE = {
-    "sigma": "sigma",
-    "wavelet": "wavelet",
-    "level": "level",
-    "start_level": "start_level",
-    "gradientUseSpacing": "use_spacing",
-    "lbp2DRadius": "radius",
-    "lbp2DSamples": "samples",
-    "lbp2DMethod": "method",
-    "binWidth": "bin_width",
-    "binCount": "bin_count",
-}
 _OWN = ("additionalInfo", "preCrop", "correctMask", "geometryTolerance", "label", "label_channel")
 _PARTS = ("imageType", "featureClass", "setting", "voxelSetting")
 # what PyRadiomics takes where a file is silent, and our own default is another
@@ -83,11 +51,11 @@ def options_of(path: Path) -> dict[str, Any]:
             "take that part out"
         )
     given = document.get("setting") or {}
-    _check_names(given, (*_SETTINGS, *_OWN, *_OF_A_TYPE), path, "setting")
+    _check_names(given, (*SETTINGS, *_OWN, *OF_A_TYPE), path, "setting")
     options: dict[str, Any] = {**_DEFAULTS}
     for name, value in given.items():
-        if name in _SETTINGS:
-            options[_SETTINGS[name]] = _value(name, value)
+        if name in SETTINGS:
+            options[SETTINGS[name]] = _value(name, value)
     if options.get("weighting") in ("None", ""):
         options["weighting"] = None
     if options.get("resample") is None:
@@ -103,6 +71,14 @@ def label_of(path: Path) -> int | None:
     return None if label is None else int(label)
 
 
+def corrects_mask(path: Path) -> bool:
+    """Say whether a parameter file asks for a mask on another grid to be resampled.
+
+    PyRadiomics' ``correctMask``: nearest neighbour, onto the grid of the image.
+    """
+    return bool((_document(path).get("setting") or {}).get("correctMask", False))
+
+
 def _image_types(
     given: dict[str, dict[str, Any] | None] | None, everywhere: dict[str, Any], path: Path
 ) -> dict[str, dict[str, Any]]:
@@ -113,8 +89,8 @@ def _image_types(
     for kind, options in (given or {"Original": {}}).items():
         inherited = {name: everywhere[name] for name in known.get(kind, ()) if name in everywhere}
         merged = {**inherited, **(options or {})}
-        _check_names(merged, tuple(_OF_A_TYPE), path, f"setting of imageType {kind}")
-        types[kind] = {_OF_A_TYPE[name]: value for name, value in merged.items()}
+        _check_names(merged, tuple(OF_A_TYPE), path, f"setting of imageType {kind}")
+        types[kind] = {OF_A_TYPE[name]: value for name, value in merged.items()}
     return types
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,3 +104,31 @@ class Region:
         small = levels.astype(kind)
         flat[self.inside] = small
         return flat, small
+
+
+def region_of_levels(levels: np.ndarray, n_levels: int, reach: int) -> tuple[Region, np.ndarray]:
+    """Return the region of an array of grey levels and the levels of its voxels.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no integer array (z, y, x), or holds a level above ``n_levels``.
+    """
+    array = np.asarray(levels)
+    if array.ndim != 3 or array.dtype.kind not in "iu":
+        raise InvalidInputError(
+            f"levels: an integer array (z, y, x) is needed, not {array.dtype} of shape "
+            f"{array.shape}; 0 outside the region, 1 to n_levels inside"
+        )
+    region = Region.of(array > 0, reach=reach)
+    inside = array[array > 0]
+    if int(inside.max()) > n_levels:
+        raise InvalidInputError(
+            f"levels: the highest level is {int(inside.max())}, above n_levels={n_levels}"
+        )
+    return region, inside
+
+
+def reach_of_offsets(offsets: Sequence[Offset]) -> int:
+    """Return the largest step of some offsets along an axis."""
+    return max(max(map(abs, offset)) for offset in offsets)

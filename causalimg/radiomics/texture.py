@@ -13,8 +13,9 @@ from functools import cached_property
 
 import numpy as np
 
-from causalimg.radiomics import glcm, gldm, glrlm, glszm, matrices, ngtdm
-from causalimg.radiomics.region import Offset, Region
+from causalimg.radiomics import glcm, gldm, glrlm, glszm, matrices, ngtdm, zones
+from causalimg.radiomics.neighbours import neighbourhood
+from causalimg.radiomics.region import Offset, Region, directions
 from causalimg.radiomics.settings import ExtractionSettings
 
 
@@ -83,10 +84,10 @@ class Texture:
                 )
             )
         if "glszm" in families:
-            counts, sizes = matrices.region_glszm(self.region, rank, n, self.next_to)
+            counts, sizes = zones.region_glszm(self.region, rank, n, self.next_to)
             found["glszm"] = _single(glszm.features(counts, sizes, levels=present))
         if "gldm" in families or "ngtdm" in families:
-            dependence, number, spread = matrices.neighbourhood(
+            dependence, number, spread = neighbourhood(
                 self.region,
                 levels,
                 n,
@@ -105,7 +106,7 @@ class Texture:
         return tuple(
             offset
             for distance in distances
-            for offset in matrices.directions(2 if flat else 3, distance, across=across)
+            for offset in directions(2 if flat else 3, distance, across=across)
             if all(abs(step) < length for step, length in zip(offset, size, strict=True))
         )
 

@@ -24,9 +24,9 @@ def _check_images(x: Tensor) -> int:
 class GIN:
     """Global intensity non-linearity: a random shallow net changes every image's look.
 
-    Per image, convolutions with random normal weights and kernels of 1 or 3 voxels, leaky ReLU
-    between; the result is mixed with the image by a random share and given its norm back. Edges
-    stay where they are, contrast and texture do not.
+    For images standardised to mean 0. Per image, convolutions with random normal weights and
+    kernels of 1 or 3 voxels, leaky ReLU between; the result is mixed with the image by a random
+    share and given its norm back. Edges stay where they are, contrast and texture do not.
 
     Parameters
     ----------

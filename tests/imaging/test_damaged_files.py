@@ -77,11 +77,11 @@ def write_pair(folder: Path, suffix: str) -> tuple[Path, Path]:
     return image, mask
 
 
-def in_its_own_process(call: str, folder: Path) -> str:
-    """Run a call of this module where a crash of a native reader ends nothing but itself."""
+def in_its_own_process(call: str, folder: Path, module: str = "test_damaged_files") -> str:
+    """Run a call of a test module where a crash of a native reader ends nothing but itself."""
     code = (
         f"import sys, warnings; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        f"import test_damaged_files as here; from pathlib import Path\n"
+        f"import {module} as here; from pathlib import Path\n"
         f"print(dict({call}))"
     )
     done = subprocess.run(

@@ -81,6 +81,20 @@ def test_a_damaged_gzip_stream_is_refused(tmp_path):
         read_image_mask(image, mask, case_id="p1")
 
 
+def test_a_damaged_compressed_mha_is_refused(tmp_path):
+    import SimpleITK
+
+    image, mask = save(tmp_path, volume(), region(), ".mha")
+    noise = np.random.default_rng(0).integers(0, 999, SHAPE).astype(np.int16)
+    packed = SimpleITK.GetImageFromArray(noise)
+    SimpleITK.WriteImage(packed, str(image), useCompression=True)
+    raw = bytearray(image.read_bytes())
+    raw[-300] ^= 1
+    image.write_bytes(bytes(raw))
+    with pytest.raises(ImageReadError, match=r"case 'p1', column 'image': image\.mha is trunc"):
+        read_image_mask(image, mask, case_id="p1")
+
+
 def test_gzip_in_several_members_is_read(tmp_path):
     image, mask = save(tmp_path, volume(), region())
     raw = image.read_bytes()
@@ -239,6 +253,9 @@ def test_write_refuses_what_is_no_volume(tmp_path, capfd):
         write_volume(tmp_path / "a.nii", np.zeros((2, 2)), SPACING)
     with pytest.raises(InvalidInputError, match=r"use \.nii"):
         write_volume(tmp_path / "a.xyz", volume(), SPACING)
+    for suffix in (".mhd", ".nhdr", ".hdr"):
+        with pytest.raises(InvalidInputError, match=r"second file, .*; use \.nii"):
+            write_volume(tmp_path / f"a{suffix}", volume(), SPACING)
     assert list(tmp_path.iterdir()) == []
     assert capfd.readouterr().err == ""
 

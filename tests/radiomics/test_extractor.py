@@ -239,7 +239,7 @@ def test_settings_are_complete_and_plain():
     settings = RadiomicsExtractor(bin_count=32, label=2).settings()
     assert json.loads(json.dumps(settings)) == settings
     assert (settings["bin_count"], settings["bin_width"], settings["label"]) == (32, None, 2)
-    assert (settings["engine"], settings["engine_version"]) == ("native", "1")
+    assert (settings["engine"], settings["engine_version"]) == ("native", "2")
 
 
 def test_what_is_refused():

@@ -10,8 +10,9 @@ from ibsi_phantom import digital_phantom
 
 from causalimg.errors import InvalidInputError, UnknownNameError
 from causalimg.imaging.volume import ImageMask, pad
-from causalimg.radiomics.ibsi import compute, grey_levels, prepare
+from causalimg.radiomics.ibsi import compute, prepare
 from causalimg.radiomics.ibsi_diagnostics import diagnostics
+from causalimg.radiomics.ibsi_levels import grey_levels
 from causalimg.radiomics.ibsi_names import IBSI_FEATURES
 from causalimg.radiomics.ibsi_settings import AGGREGATIONS, IN_SLICES, IN_VOLUME, IbsiSettings
 from causalimg.radiomics.names import describe, is_feature

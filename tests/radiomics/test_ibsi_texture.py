@@ -9,7 +9,8 @@ from causalimg.radiomics.glcm import features as glcm_features
 from causalimg.radiomics.ibsi_names import IBSI_FEATURES
 from causalimg.radiomics.ibsi_settings import AGGREGATIONS, IN_VOLUME
 from causalimg.radiomics.ibsi_texture import TEXTURE, texture_features
-from causalimg.radiomics.matrices import directions, glcm, glrlm
+from causalimg.radiomics.matrices import glcm, glrlm
+from causalimg.radiomics.region import directions
 
 
 def region(shape=(5, 9, 8), seed=0, n_levels=6):

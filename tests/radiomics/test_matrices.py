@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from causalimg.errors import InvalidInputError
-from causalimg.radiomics import matrices
-from causalimg.radiomics.matrices import directions
+from causalimg.radiomics import matrices, neighbours, zones
+from causalimg.radiomics.region import directions
 
 # 0 is outside the region
 FLAT = np.array([[[1, 2, 2, 0], [1, 1, 3, 3], [0, 1, 3, 2]]])
@@ -36,31 +36,31 @@ def test_glrlm_by_hand():
 
 
 def test_glszm_by_hand():
-    counts, sizes = matrices.glszm(FLAT, 3)
+    counts, sizes = zones.glszm(FLAT, 3)
     assert sizes.tolist() == [1, 2, 3, 4]
     assert counts.tolist() == [[0, 0, 0, 1], [1, 1, 0, 0], [0, 0, 1, 0]]
 
 
 def test_gldm_and_ngtdm_by_hand():
     line = np.array([[[1, 1, 2, 4]]])
-    assert matrices.gldm(line, 4)[:, :3].tolist() == [[0, 2, 0], [1, 0, 0], [0, 0, 0], [1, 0, 0]]
-    assert matrices.gldm(line, 4, alpha=1)[:, :3].tolist() == [
+    assert neighbours.gldm(line, 4)[:, :3].tolist() == [[0, 2, 0], [1, 0, 0], [0, 0, 0], [1, 0, 0]]
+    assert neighbours.gldm(line, 4, alpha=1)[:, :3].tolist() == [
         [0, 1, 1],
         [0, 1, 0],
         [0, 0, 0],
         [1, 0, 0],
     ]
-    n, s = matrices.ngtdm(line, 4)
+    n, s = neighbours.ngtdm(line, 4)
     assert n.tolist() == [2, 1, 0, 1]
     assert s.tolist() == [0.5, 0.5, 0, 2]
 
 
 def test_a_voxel_without_neighbours():
     lonely = np.array([[[1, 0, 2, 2]]])
-    assert matrices.ngtdm(lonely, 2)[0].tolist() == [0, 2]
-    assert matrices.ngtdm(lonely, 2, count_isolated=True)[0].tolist() == [1, 2]
-    assert matrices.gldm(lonely, 2)[0, 0] == 1
-    assert matrices.glszm(np.array([[[3]]]), 3)[1].tolist() == [1]
+    assert neighbours.ngtdm(lonely, 2)[0].tolist() == [0, 2]
+    assert neighbours.ngtdm(lonely, 2, count_isolated=True)[0].tolist() == [1, 2]
+    assert neighbours.gldm(lonely, 2)[0, 0] == 1
+    assert zones.glszm(np.array([[[3]]]), 3)[1].tolist() == [1]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -91,8 +91,8 @@ def _check_neighbours(levels, cells):
         if near:
             n[level - 1] += 1
             s[level - 1] += abs(level - np.mean(near))
-    assert np.array_equal(matrices.gldm(levels, 4, alpha=1), dependence)
-    found = matrices.ngtdm(levels, 4)
+    assert np.array_equal(neighbours.gldm(levels, 4, alpha=1), dependence)
+    found = neighbours.ngtdm(levels, 4)
     assert np.array_equal(found[0], n)
     assert np.allclose(found[1], s, rtol=1e-12)
 
@@ -123,7 +123,7 @@ def test_zones_are_connected_components(in_plane):
     structure = np.ones((3, 3, 3))
     if in_plane:
         structure[[0, 2]] = 0
-    counts, sizes = matrices.glszm(levels, 2, in_plane=in_plane)
+    counts, sizes = zones.glszm(levels, 2, in_plane=in_plane)
     for level in (1, 2):
         label, number = ndimage.label(levels == level, structure=structure)
         size = np.bincount(label.ravel())[1:]
@@ -135,8 +135,8 @@ def test_what_is_refused():
     with pytest.raises(InvalidInputError, match="highest level is 3, above n_levels=2"):
         matrices.glcm(FLAT, 2, directions=ALONG)
     with pytest.raises(InvalidInputError, match="integer array"):
-        matrices.glszm(FLAT.astype(float), 3)
+        zones.glszm(FLAT.astype(float), 3)
     with pytest.raises(InvalidInputError, match="region is empty"):
-        matrices.gldm(np.zeros((2, 2, 2), dtype=int), 3)
+        neighbours.gldm(np.zeros((2, 2, 2), dtype=int), 3)
     with pytest.raises(InvalidInputError, match="2 or 3 dimensions"):
         directions(4)

@@ -124,3 +124,28 @@ def test_files_that_cannot_be_read(tmp_path):
         (tmp_path / name).write_text("{[")
         with pytest.raises(FileReadError, match=f"{name} is not"):
             ExtractionSettings.from_yaml(tmp_path / name)
+
+
+@pytest.mark.parametrize("corrected", [True, False])
+def test_correct_mask_resamples_a_mask_on_another_grid(tmp_path, corrected):
+    import numpy as np
+    import pandas as pd
+
+    from causalimg.imaging.write import write_volume
+    from causalimg.tables.cohort import Cohort
+
+    image = np.random.default_rng(0).integers(0, 500, (6, 8, 8)).astype(np.int16)
+    mask = np.zeros((6, 8, 8), dtype=bool)
+    mask[2:5, 2:6, 2:6] = True
+    write_volume(tmp_path / "image.nii", image, (2.0, 1.0, 1.0))
+    write_volume(tmp_path / "mask.nii", mask[1:, 1:, 1:], (2.0, 1.0, 1.0), origin=(1.0, 1.0, 2.0))
+    write_volume(tmp_path / "same.nii", mask, (2.0, 1.0, 1.0))
+    settings = {"setting": {"correctMask": corrected}, "featureClass": {"firstorder": ["Mean"]}}
+    (tmp_path / "p.json").write_text(json.dumps(settings))
+    rows = [{"case_id": m, "image": "image.nii", "mask": f"{m}.nii"} for m in ("mask", "same")]
+    pd.DataFrame(rows).to_csv(tmp_path / "cohort.csv", index=False)
+    extractor = RadiomicsExtractor.from_parameter_file(tmp_path / "p.json")
+    table = extractor.extract(Cohort.read(tmp_path / "cohort.csv"))
+    assert list(table.failures["case_id"]) == ([] if corrected else ["mask"])
+    assert set(table.frame["firstorder_mean"]) == {image[mask].mean()}
+    assert extractor.settings()["resample_mask"] is corrected
