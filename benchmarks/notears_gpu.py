@@ -8,6 +8,7 @@ CuPy; without a device it says so and ends. Each section prints a table and is k
   batch beside its floor (operations over the first ceiling, bytes over the second);
 - single: one problem of d columns by ``solver="order"`` on device and CPU;
 - bootstrap: resamples a second, with the host's part;
+- relaxed: the continuous search of a batch, fused in one launch and as arrays, beside the CPU;
 - float32: error of single precision in the losses, measured.
 
     python benchmarks/notears_gpu.py --out gpu.json
@@ -34,10 +35,11 @@ import pandas as pd
 
 from causalimg.discovery.bootstrap import BootstrapDiscovery
 from causalimg.discovery.data import DiscoveryData
+from causalimg.discovery.lagrangian import CENTRAL_PATH, relax
 from causalimg.discovery.notears import NOTEARS
-from causalimg.kernels import cuda, reference
+from causalimg.kernels import cuda, fused, reference
 
-SECTIONS = ("ceilings", "kernels", "single", "bootstrap", "float32")
+SECTIONS = ("ceilings", "kernels", "single", "bootstrap", "relaxed", "float32")
 
 
 def simulate(d: int, n: int, seed: int = 0) -> tuple[pd.DataFrame, Any]:
@@ -191,6 +193,49 @@ def parts_of(table: pd.DataFrame, count: int) -> dict[str, float]:
     }
 
 
+def relaxed(cases: list[tuple[int, int]], device: bool) -> list[dict[str, Any]]:
+    """Time the continuous search of a batch of resamples; the CPU solves its first problems."""
+    out = []
+    for n_batch, d in cases:
+        rows = simulate(d, 1000)[0].to_numpy()
+        rng = np.random.default_rng(0)
+        counts = rng.multinomial(1000, np.full(1000, 1e-3), size=n_batch).astype(float)
+        cov = reference.weighted_covariances(rows, counts)[1]
+        penalty, free = np.full((d, d), 0.1), 1.0 - np.eye(d)
+
+        def by_arrays(cov: Any, penalty: Any, free: Any, kernels: Any) -> Any:
+            xp = reference.array_module(cov)
+            return relax(
+                lambda weights: kernels.least_squares(weights, cov), penalty, free,
+                xp.zeros_like(cov), constraint="logdet", h_tolerance=1e-3, tolerance=1e-3,
+                max_iter=2000, kernels=kernels,
+            )  # fmt: skip
+
+        few = min(n_batch, 4)
+        start = time.process_time()
+        here = [by_arrays(cov[k : k + 1], penalty, free, reference) for k in range(few)]
+        cpu = (time.process_time() - start) / few
+        row = {"n_batch": n_batch, "d": d, "cpu_ms_each": 1e3 * cpu}
+        if device:
+            there = [cuda.to_device(a) for a in (cov, penalty, free)]
+            arrays = seconds(lambda there=there: by_arrays(*there, cuda), 2)
+            row["arrays_ms_each"] = 1e3 * arrays / n_batch
+            if fused.fits_fused(d, "logdet"):
+
+                def launch(there: Any = there) -> Any:
+                    zero = reference.array_module(there[0]).zeros_like(there[0])
+                    return fused.relax_fused(
+                        *there, zero, CENTRAL_PATH, tolerance=1e-3, max_ticks=2000
+                    )
+
+                row["fused_ms_each"] = 1e3 * seconds(launch, 2) / n_batch
+                end = launch()[1][:few, -1].get()
+                exact = np.array([one.stages[-1]["objective"][0] for one in here])
+                row["difference"] = float(np.abs(end / exact - 1).max())
+        out.append(row)
+    return out
+
+
 def float32() -> list[dict[str, Any]]:
     """Error of single precision, relative but for values below 1; it needs no device."""
     out = []
@@ -235,9 +280,11 @@ def main() -> None:
     fault = cuda.fault()
     results: dict[str, Any] = {"fault": fault}
     if fault is not None:
-        print(f"no device: {fault}; only float32 can be measured here")
+        print(f"no device: {fault}; only float32 and the CPU's part of relaxed are measured here")
     for section in SECTIONS:
-        if section not in options.sections or (fault is not None and section != "float32"):
+        if section not in options.sections or (
+            fault is not None and section not in ("relaxed", "float32")
+        ):
             continue
         if section == "ceilings":
             results[section] = ceilings()
@@ -247,6 +294,9 @@ def main() -> None:
             results[section] = single(options.sizes)
         elif section == "bootstrap":
             results[section] = bootstrap(options.bootstrap_sizes, options.bootstraps)
+        elif section == "relaxed":
+            cases = [(1000, 20), (1000, 50), (264, 98)] if fault is None else [(4, 20), (2, 50)]
+            results[section] = relaxed(cases, fault is None)
         else:
             results[section] = float32()
         show(section, results[section])

@@ -95,5 +95,18 @@ def read_document(path: str | Path, name: str) -> dict[str, Any]:
         raise SchemaError(f"{where.name} is not JSON: {error}") from error
     if not isinstance(document, dict):
         raise SchemaError(f"{where.name} holds a {type(document).__name__}, not a {name} document")
+    _check_version(document, name, where)
     validate(document, name)
     return document
+
+
+def _check_version(document: Mapping[str, Any], name: str, where: Path) -> None:
+    """Refuse a document of the right kind that another version of the package wrote."""
+    ours: str = schema(name)["$id"]
+    kind, version = ours.rsplit("/", 1)
+    theirs = str(document.get("$schema", ""))
+    if theirs != ours and theirs.startswith(f"{kind}/"):
+        raise SchemaError(
+            f"{where.name} is a {name} document of format version {theirs[len(kind) + 1 :]}, and"
+            f" this version of causalimg reads {version}: make it again from what it was made of"
+        )

@@ -21,6 +21,7 @@ from causalimg.effects.identify import (
 )
 from causalimg.effects.instruments import Instrument, instruments
 from causalimg.effects.matching import Matching
+from causalimg.effects.mediated import FrontDoor
 from causalimg.effects.multiplicity import fdr_adjust
 from causalimg.effects.negative_controls import (
     negative_control_outcome,
@@ -41,17 +42,20 @@ from causalimg.effects.sensitivity import (
 from causalimg.effects.simultaneous import SimultaneousEffects, simultaneous
 from causalimg.effects.stratification import Stratification
 from causalimg.effects.tmle import TMLE
+from causalimg.effects.two_stage import IV
 
 __all__ = [
     "AIPW",
     "DML",
     "IPW",
+    "IV",
     "TMLE",
     "BackdoorSets",
     "DRLearner",
     "DifferenceInMeans",
     "DoseResponse",
     "EntropyBalance",
+    "FrontDoor",
     "GComputation",
     "Instrument",
     "Matching",

@@ -16,6 +16,7 @@ from causalimg.effects.diagnostics import OverlapLimits
 from causalimg.effects.fitted import FittedEffects
 from causalimg.effects.multiplicity import FDR_METHODS, check_choice
 from causalimg.effects.notes import fit_notes, leverage_notes
+from causalimg.effects.outcome_model import OutcomeLearner, OutcomeSource
 from causalimg.effects.outcomes import digest_of_arrays, read_outcomes
 from causalimg.effects.plans import Plan, linear_plan
 from causalimg.effects.propensity import check_separation
@@ -175,17 +176,39 @@ class EffectEstimator(FittedEffects):
             drop=getattr(self, "trim_method", "clip") == "drop",
             source=PropensitySource(
                 getattr(self, "propensity_model", None),
-                getattr(self, "n_folds", 1),
+                self._propensity_folds(),
                 self._seed(),
             ),
         )
+
+    def _propensity_folds(self) -> int:
+        # the built-in propensities of an estimator with an outcome_model are not cross-fitted
+        own = getattr(self, "propensity_model", None)
+        if own is None and getattr(self, "outcome_model", None) is not None:
+            return 1
+        return int(getattr(self, "n_folds", 1))
+
+    def _outcome_source(self) -> OutcomeSource | None:
+        model = getattr(self, "outcome_model", None)
+        if model is None:
+            return None
+        return OutcomeSource(model, int(getattr(self, "n_folds", 1)), self._seed())
+
+    def _learner(self, model: TreatmentModel) -> OutcomeLearner | None:
+        source = self._outcome_source()
+        return None if source is None else source.learner(model.design, model.cluster)
 
     def _plans(self, model: TreatmentModel) -> dict[int, Plan]:
         """Turn a treatment model into one plan per target population."""
         design = model.design
         return {
             key: linear_plan(
-                design.matrix, design.codes, target, len(design.levels), modelled=False
+                design.matrix,
+                design.codes,
+                target,
+                len(design.levels),
+                modelled=False,
+                cluster=model.cluster,
             )
             for key, target in model.targets.items()
         }
@@ -202,6 +225,9 @@ class EffectEstimator(FittedEffects):
                 f"trim must be at least 0 and below 0.5, got {weighting.trim!r}"
             )
         weighting.source.check()
+        source = self._outcome_source()
+        if source is not None:
+            source.check()
         count = getattr(self, "bootstrap", None)
         if count is not None and count < MIN_BOOTSTRAP:
             raise InvalidInputError(

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from causalimg.effects.adjusted import CAUSAL, AdjustedEstimator
 from causalimg.effects.covariates import covariate_matrix
-from causalimg.effects.diagnostics import OverlapLimits
-from causalimg.effects.estimators import AIPW, CAUSAL
 from causalimg.effects.multiplicity import fdr_adjust
-from causalimg.effects.plans import LinearPlan
+from causalimg.effects.plans import LinearPlan, Plan, linear_plan
+from causalimg.effects.treatment_model import TreatmentModel
 from causalimg.errors import InvalidInputError, check_columns
 
 Array = NDArray[np.float64]
 
 
-class DRLearner(AIPW):
+@dataclass(kw_only=True, eq=False, repr=False)
+class DRLearner(AdjustedEstimator):
     """Estimate how treatment effects vary with covariates.
 
     Every case gets a doubly robust pseudo-outcome, whose mean given the covariates is the effect
@@ -33,8 +35,12 @@ class DRLearner(AIPW):
         As in `AIPW`.
     modifiers : sequence of str
         Covariates that the effect may vary with; part of the adjustment set.
-    reference, alpha, fdr, trim, cluster, limits, splines, propensity_model, n_folds, random_state
+    reference, alpha, fdr, trim, trim_method, cluster, limits, splines, propensity_model
         As in `AIPW`.
+    outcome_model, n_folds, random_state
+        As in `AIPW`.
+    bootstrap : None
+        Not for this estimator.
 
     Attributes
     ----------
@@ -71,38 +77,8 @@ class DRLearner(AIPW):
     _estimands = ("ate",)
     _assumptions = CAUSAL
 
-    def __init__(
-        self,
-        *,
-        treatment: str,
-        adjustment: Sequence[str],
-        modifiers: Sequence[str],
-        reference: str | None = None,
-        alpha: float = 0.05,
-        fdr: str = "bh",
-        trim: float = 0.01,
-        cluster: str | None = None,
-        limits: OverlapLimits | None = None,
-        splines: int | None = None,
-        propensity_model: Any = None,
-        n_folds: int = 1,
-        random_state: int | None = 0,
-    ) -> None:
-        super().__init__(
-            treatment=treatment,
-            adjustment=adjustment,
-            reference=reference,
-            alpha=alpha,
-            fdr=fdr,
-            trim=trim,
-            cluster=cluster,
-            limits=limits,
-            splines=splines,
-            propensity_model=propensity_model,
-            n_folds=n_folds,
-            random_state=random_state,
-        )
-        self.modifiers = modifiers
+    modifiers: Sequence[str]
+    outcome_model: Any = None
 
     def fit(self, frame: pd.DataFrame, outcomes: Sequence[str]) -> Self:
         """Estimate mean effects and their modification; refusals as in `AIPW.fit`."""
@@ -121,6 +97,27 @@ class DRLearner(AIPW):
         self._names = basis.names
         self.modification_ = self._modification()
         return self
+
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        if self.bootstrap is not None:
+            raise InvalidInputError(
+                "DRLearner has no bootstrap: its intervals come from the pseudo-outcomes"
+            )
+
+    def _plans(self, model: TreatmentModel) -> dict[int, Plan]:
+        design = model.design
+        return {
+            key: linear_plan(
+                design.matrix,
+                design.codes,
+                target,
+                len(design.levels),
+                learner=self._learner(model),
+                cluster=model.cluster,
+            )
+            for key, target in model.targets.items()
+        }
 
     def predict(self, frame: pd.DataFrame | None = None) -> pd.DataFrame:
         """Return the fitted effect of the first contrast for every case that was fitted.

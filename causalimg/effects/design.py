@@ -55,6 +55,16 @@ class Design:
         return both[:, independent_columns(both)]
 
     @property
+    def level_matrices(self) -> NDArray[np.float64] | list[NDArray[np.float64]]:
+        """`outcome_matrix` for each level's own model: without what cannot be learnt there."""
+        both = self.outcome_matrix
+        if self.precision is None:
+            return both
+        return [
+            both[:, independent_columns(both[self.codes == k])] for k in range(len(self.levels))
+        ]
+
+    @property
     def counts(self) -> NDArray[np.intp]:
         """Number of cases per treatment level, shape (n_levels,)."""
         return np.bincount(self.codes, minlength=len(self.levels))

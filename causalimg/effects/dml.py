@@ -3,73 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from causalimg.effects.diagnostics import OverlapLimits
-from causalimg.effects.estimators import AIPW, CAUSAL
-from causalimg.effects.influence import LevelMeans
+from causalimg.effects.adjusted import CAUSAL, AdjustedEstimator
+from causalimg.effects.nuisance import Nuisance
 from causalimg.effects.plans import Plan
-from causalimg.effects.treatment_model import TreatmentModel
+from causalimg.effects.pooled import PooledPlan
+from causalimg.effects.treatment_model import TreatmentModel, Weighting
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class ResidualPlan:
-    """The plan of `DML`.
+class ResidualPlan(PooledPlan):
+    """The plan of `DML`: a regression on the residuals of treatment, and on the covariates.
 
     Parameters
     ----------
-    codes : ndarray of int, shape (n_samples,)
-    orthogonal : ndarray of shape (n_samples, n_parameters)
-        Orthonormal basis of the covariates.
-    treatment : ndarray of shape (n_samples, n_levels - 1)
-        Residuals of the level indicators, freed of the covariates.
-    spread : ndarray of shape (n_levels - 1, n_levels - 1)
-        Inverse of the residuals' cross-product.
+    nuisance : Nuisance or None
+        Given, standard errors account for the estimation of the propensities.
+    probability : ndarray of shape (n_samples, n_levels)
     """
 
-    codes: NDArray[np.intp]
-    orthogonal: Array
-    treatment: Array
-    spread: Array
+    nuisance: Nuisance | None = None
+    probability: Array = field(default_factory=lambda: np.zeros((0, 0)))
 
-    def weights(self, level: int) -> Array:
-        """Return the weights of the level's effect against the first level."""
-        if level == 0:
-            return np.zeros(len(self.codes))
-        return np.asarray(self.treatment @ self.spread[:, level - 1])
-
-    def alone(self) -> tuple[tuple[int, int], ...]:
-        """Return nothing: slopes are shared between levels."""
-        return ()
-
-    def solve(self, outcomes: Array) -> LevelMeans:
-        """Estimate effects against the first level, as means of which the first is 0."""
-        n, q = outcomes.shape
-        free = self.treatment.shape[1]
-        centred = outcomes - outcomes.mean(axis=0)
-        effects = self.spread @ (self.treatment.T @ centred)
-        noise = centred - self.orthogonal @ (self.orthogonal.T @ centred)
-        noise -= self.treatment @ effects
-        leverage = (self.orthogonal**2).sum(axis=1)
-        leverage += np.einsum("ij,jk,ik->i", self.treatment, self.spread, self.treatment)
-        noise /= np.sqrt(np.maximum(1.0 - leverage, 1e-8))[:, None]
-        influence = np.zeros((free + 1, n, q))
-        own = n * (self.treatment @ self.spread)
-        for k in range(free):
-            np.multiply(own[:, [k]], noise, out=influence[k + 1])
-        means = np.vstack([np.zeros(q), effects])
-        left = float(n - self.orthogonal.shape[1] - free)
-        zero = np.zeros((free + 1, q))
-        return LevelMeans(means, influence, zero, np.ones(free + 1), self.codes, max(left, 1.0))
+    def of_nuisance(self, level: int, beta: Array, noise: Array) -> Array | float:
+        """Return how a level's effect moves with the propensities' coefficients, times those's."""
+        if self.nuisance is None or level == 0:
+            return 0.0
+        n, basis = len(noise), self.nuisance.matrix
+        free = self.probability.shape[1] - 1
+        gap, own = self.full[:, :free], self.hat[level - 1]
+        spread = np.linalg.inv(gap.T @ gap)[level - 1]
+        moved = []
+        for j in range(free):
+            # derivative of every level's propensity by the log odds of level j + 1
+            slope = -self.probability[:, 1:] * self.probability[:, [j + 1]]
+            slope[:, j] += self.probability[:, j + 1]
+            part = -basis.T @ ((slope @ spread)[:, None] * noise)
+            part += (basis * own[:, None]).T @ slope @ beta[:free]
+            moved.append(part)
+        return np.asarray(n * (self.nuisance.score @ np.vstack(moved)))
 
 
-class DML(AIPW):
+@dataclass(kw_only=True, eq=False, repr=False)
+class DML(AdjustedEstimator):
     """Estimate effects in a partially linear model (double machine learning).
 
     Outcomes and treatment are both freed of the covariates, and the outcome's residuals regressed
@@ -88,8 +71,8 @@ class DML(AIPW):
         intervals without straining overlap.
     reference, alpha, fdr, trim, trim_method, cluster, limits, splines, propensity_model, n_folds
         As in `AIPW`.
-    bootstrap, random_state
-        As in `AIPW`.
+    outcome_model, bootstrap, random_state
+        As in `AIPW`; the outcome model does not see the treatment.
 
     Notes
     -----
@@ -97,7 +80,8 @@ class DML(AIPW):
     does, the estimate is a mean of the effects weighted by the variance of treatment given the
     covariates, which is the overlap population's for two levels.
 
-    Standard errors are leverage-corrected (HC2). The nuisance models are parametric unless
+    Standard errors are leverage-corrected (HC2, CR2) and, with the built-in propensities, know that
+    these are estimated. The nuisance models are parametric unless
     ``propensity_model`` says otherwise, and are then cross-fitted with ``n_folds``.
 
     References
@@ -125,55 +109,41 @@ class DML(AIPW):
         " treatment is what is asked for.",
     )
 
-    def __init__(
-        self,
-        *,
-        treatment: str,
-        adjustment: Sequence[str],
-        precision: Sequence[str] = (),
-        reference: str | None = None,
-        alpha: float = 0.05,
-        fdr: str = "bh",
-        trim: float = 0.01,
-        trim_method: str = "clip",
-        cluster: str | None = None,
-        limits: OverlapLimits | None = None,
-        splines: int | None = None,
-        propensity_model: Any = None,
-        n_folds: int = 1,
-        bootstrap: int | None = None,
-        random_state: int | None = 0,
-    ) -> None:
-        super().__init__(
-            treatment=treatment,
-            adjustment=adjustment,
-            reference=reference,
-            estimand="ato",
-            alpha=alpha,
-            fdr=fdr,
-            trim=trim,
-            trim_method=trim_method,
-            cluster=cluster,
-            limits=limits,
-            splines=splines,
-            propensity_model=propensity_model,
-            n_folds=n_folds,
-            bootstrap=bootstrap,
-            random_state=random_state,
-        )
+    precision: Sequence[str] = ()
+    outcome_model: Any = None
 
-        self.precision = precision
+    def _estimand(self) -> str:
+        return "ato"
+
+    def _weighting(self) -> Weighting:
+        return replace(super()._weighting(), slopes=True)
 
     def _precision(self) -> Sequence[str]:
         return self.precision
 
     def _plans(self, model: TreatmentModel) -> dict[int, Plan]:
         design = model.design
-        levels = np.arange(1, len(design.levels))
-        residual = (design.codes[:, None] == levels) - model.probability[:, 1:]
-        orthogonal = np.linalg.qr(design.outcome_matrix)[0]
-        residual -= orthogonal @ (orthogonal.T @ residual)
-        spread = np.linalg.inv(residual.T @ residual)
+        count = len(design.levels)
+        residual = (design.codes[:, None] == np.arange(1, count)) - model.probability[:, 1:]
+        learner = self._learner(model)
+        full = residual
+        if learner is None:
+            orthogonal = np.linalg.qr(design.outcome_matrix)[0]
+            full = np.hstack([residual - orthogonal @ (orthogonal.T @ residual), orthogonal])
+        hat = np.linalg.solve(full.T @ full, full.T)
+        # a case's outcome under a level, up to what all levels share
+        under = tuple(np.eye(count, full.shape[1], -1)[[k] * len(full)] for k in range(count))
         return {
-            key: ResidualPlan(design.codes, orthogonal, residual, spread) for key in model.targets
+            key: ResidualPlan(
+                design.codes,
+                target,
+                full,
+                under,
+                hat,
+                model.cluster,
+                learner,
+                model.nuisance,
+                model.probability,
+            )
+            for key, target in model.targets.items()
         }

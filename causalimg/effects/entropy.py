@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from causalimg.effects.adjusted import CAUSAL, PopulationEstimator
 from causalimg.effects.design import Design
-from causalimg.effects.estimators import AIPW, CAUSAL
 from causalimg.effects.plans import Plan, linear_plan
 from causalimg.effects.targets import EVERYONE, Target, uniform_target
 from causalimg.effects.treatment_model import TreatmentModel, Weighting
@@ -114,7 +114,7 @@ def balanced_target(design: Design, key: int) -> Target:
     return Target(target.average, direct)
 
 
-class EntropyBalance(AIPW):
+class EntropyBalance(PopulationEstimator):
     """Estimate average treatment effects with weights that balance the covariates exactly.
 
     Every level's cases are weighted so that the means of all covariates (and of their splines)
@@ -164,7 +164,12 @@ class EntropyBalance(AIPW):
         design = model.design
         return {
             key: linear_plan(
-                design.matrix, design.codes, target, len(design.levels), calibrated=True
+                design.matrix,
+                design.codes,
+                target,
+                len(design.levels),
+                calibrated=True,
+                cluster=model.cluster,
             )
             for key, target in model.targets.items()
         }

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from causalimg.effects.adjusted import CAUSAL, PopulationEstimator
 from causalimg.effects.base import EffectEstimator
-from causalimg.effects.diagnostics import OverlapLimits
-from causalimg.effects.plans import Plan, linear_plan
+from causalimg.effects.multiplicity import check_choice
+from causalimg.effects.plans import LinearPlan, Plan, linear_plan
 from causalimg.effects.treatment_model import TreatmentModel, Weighting
+from causalimg.errors import InvalidInputError
 
-CAUSAL: tuple[str, ...] = (
-    "No unmeasured confounding: given the adjustment set, treatment is independent of what each"
-    " case's outcome would be under each level.",
-    "Overlap: every case could have had every level.",
-    "No interference: a case's outcome does not depend on other cases' treatment.",
-    "Outcomes are missing at random given treatment and adjustment set.",
-)
+SCOPES = ("population", "sample")
 
 
-class AIPW(EffectEstimator):
+@dataclass(kw_only=True, eq=False, repr=False)
+class AIPW(PopulationEstimator):
     """Estimate average treatment effects by augmented inverse probability weighting.
 
     All outcomes are fitted together: one multinomial logistic propensity model, and one least
@@ -39,6 +36,10 @@ class AIPW(EffectEstimator):
         Mean effect over all cases; over those that have the level (``att``) or the level it is
         compared with (``atc``); or over the overlap population (``ato``), in which every level is
         about equally likely: the most precise, and the one to ask for where overlap is weak.
+    scope : {"population", "sample"}
+        What intervals are for: the mean effect in the population that the cases come from, or in
+        just these cases. Estimates are the same; the sample's intervals are narrower by what
+        effects are seen to vary.
     alpha : float, default=0.05
         Intervals have level ``1 - alpha``.
     fdr : {"bh", "by"}
@@ -56,10 +57,19 @@ class AIPW(EffectEstimator):
     splines : int, optional
         Degrees of freedom of a natural cubic spline for every number column, in the propensity and
         the outcome models; straight lines by default.
+    precision : sequence of str
+        Covariates that the outcomes depend on and the treatment does not, given ``adjustment``
+        (parents of the outcome in the graph): they enter the outcome model alone, and narrow the
+        intervals without straining overlap.
+    outcome_model : regressor, optional
+        Any scikit-learn regressor instead of least squares, cross-fitted with ``n_folds``. One that
+        takes several outcomes is fitted to all at once (a forest then shares its splits between
+        them; ``sklearn.multioutput.MultiOutputRegressor`` keeps them apart), others one by one.
     propensity_model : classifier, optional
         Any scikit-learn classifier; the built-in multinomial logistic regression by default.
     n_folds : int, default=1
-        Above 1, propensities are cross-fitted. Only with a regularised ``propensity_model``.
+        Folds in which ``propensity_model`` and ``outcome_model`` are cross-fitted. Only regularised
+        ones should be: others draw a warning.
     bootstrap : int, optional
         That many resamples of cases (of clusters, if given) for standard errors and percentile
         intervals, with everything fitted anew; influence functions by default.
@@ -85,14 +95,18 @@ class AIPW(EffectEstimator):
     missing at random given treatment and adjustment.
 
     Standard errors come from influence functions with the weights that each level's estimate
-    really puts on its cases and with leverage-corrected (HC2) residuals; intervals use t quantiles
-    with Satterthwaite degrees of freedom. The outcome models are not cross-fitted: they are
-    parametric, and unregularised models fitted to parts of a small table do harm.
+    really puts on its cases, leverage-corrected residuals (HC2; CR2 with ``cluster``) and, for the
+    built-in propensities, their estimation. Intervals use t quantiles with Satterthwaite (Bell and
+    McCaffrey's) degrees of freedom, which hold with few clusters, too. The built-in outcome models
+    are not cross-fitted: they are parametric, and unregularised models fitted to parts of a small
+    table do harm.
 
     References
     ----------
     Robins, Rotnitzky, Zhao (1994). doi:10.1080/01621459.1994.10476818
     Imbens, Kolesar (2016), on small-sample standard errors. doi:10.1162/REST_a_00552
+    Pustejovsky, Tipton (2018), on clusters. doi:10.1080/07350015.2016.1247004
+    Aronow, Green, Lee (2014), on the sample's effect. doi:10.1214/13-AOS1200
     Li, Morgan, Zaslavsky (2018), on the overlap population. doi:10.1080/01621459.2016.1260466
     Crump, Hotz, Imbens, Mitnik (2009), on dropping cases. doi:10.1093/biomet/asn055
 
@@ -111,68 +125,53 @@ class AIPW(EffectEstimator):
     """
 
     _estimator = "aipw"
-    _weighted = True
-    _adjusted = True
-    _assumptions = CAUSAL
+    scope: str = "population"
+    precision: Sequence[str] = ()
+    outcome_model: Any = None
 
-    def __init__(
-        self,
-        *,
-        treatment: str,
-        adjustment: Sequence[str],
-        reference: str | None = None,
-        estimand: str = "ate",
-        alpha: float = 0.05,
-        fdr: str = "bh",
-        trim: float = 0.01,
-        trim_method: str = "clip",
-        cluster: str | None = None,
-        limits: OverlapLimits | None = None,
-        splines: int | None = None,
-        propensity_model: Any = None,
-        n_folds: int = 1,
-        bootstrap: int | None = None,
-        random_state: int | None = 0,
-    ) -> None:
-        self.treatment = treatment
-        self.adjustment = adjustment
-        self.reference = reference
-        self.estimand = estimand
-        self.alpha = alpha
-        self.fdr = fdr
-        self.trim = trim
-        self.cluster = cluster
-        self.limits = limits
-        self.trim_method = trim_method
-        self.splines = splines
-        self.propensity_model = propensity_model
-        self.n_folds = n_folds
-        self.bootstrap = bootstrap
-        self.random_state = random_state
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        check_choice(self.scope, SCOPES, "scope")
+        if self.scope == "sample" and self.bootstrap is not None:
+            raise InvalidInputError(
+                "resampled cases stand for a population: leave bootstrap out with scope='sample'"
+            )
 
-    def _adjustment(self) -> Sequence[str]:
-        return self.adjustment
+    def _more_notes(self) -> tuple[str, ...]:
+        if self.scope == "population":
+            return ()
+        return ("intervals are for the mean effect in just these cases (scope='sample')",)
+
+    def _precision(self) -> Sequence[str]:
+        return self.precision
 
     def _weighting(self) -> Weighting:
         # the overlap population itself depends on the propensities
-        return replace(super()._weighting(), slopes=self.estimand == "ato")
+        slopes = self._weighted or self.estimand == "ato"
+        return replace(super()._weighting(), slopes=slopes)
 
     def _plans(self, model: TreatmentModel) -> dict[int, Plan]:
+        return dict(self._linear_plans(model))
+
+    def _linear_plans(self, model: TreatmentModel) -> dict[int, LinearPlan]:
         design = model.design
         return {
             key: linear_plan(
-                design.matrix,
+                design.level_matrices,
                 design.codes,
                 target,
                 len(design.levels),
                 weighted=self._weighted,
                 nuisance=model.nuisance,
+                learner=self._learner(model),
+                cluster=model.cluster,
+                sample=self.scope == "sample",
             )
             for key, target in model.targets.items()
         }
 
 
-class IPW(AIPW):
+class IPW(PopulationEstimator):
     """Estimate average treatment effects by inverse probability weighting (Hajek).
 
     The weights add up to one within each level, so that they are stabilised and the estimates do
@@ -222,6 +221,7 @@ class IPW(AIPW):
                 len(design.levels),
                 modelled=False,
                 nuisance=model.nuisance,
+                cluster=model.cluster,
             )
             for key, target in model.targets.items()
         }

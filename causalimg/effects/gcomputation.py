@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from causalimg.effects.diagnostics import OverlapLimits
-from causalimg.effects.estimators import AIPW, CAUSAL
+from causalimg.effects.adjusted import CAUSAL
+from causalimg.effects.estimators import AIPW
 from causalimg.effects.plans import Plan
 from causalimg.effects.pooled import pooled_plan
 from causalimg.effects.treatment_model import TreatmentModel
-from causalimg.errors import UnknownNameError, nearest
+from causalimg.errors import InvalidInputError, UnknownNameError, nearest
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class GComputation(AIPW):
     """Estimate average treatment effects by averaging outcome models over a population.
 
@@ -30,8 +31,11 @@ class GComputation(AIPW):
     interactions : sequence of str, optional
         Covariates whose slopes differ between levels. All by default (a model per level); with
         ``()`` slopes are the same in all levels: the treatment's coefficient in a regression.
-    splines, propensity_model, n_folds, bootstrap, random_state
+    scope, splines, precision, propensity_model, n_folds, bootstrap, random_state
         As in `AIPW`.
+    outcome_model : regressor, optional
+        As in `AIPW`; needs ``bootstrap``, since without weighted residuals nothing says how far off
+        a regularised model is.
 
     Notes
     -----
@@ -52,47 +56,24 @@ class GComputation(AIPW):
     _weighted = False
     _assumptions = (*CAUSAL, "Outcomes are linear in the covariates within each level.")
 
-    def __init__(
-        self,
-        *,
-        treatment: str,
-        adjustment: Sequence[str],
-        reference: str | None = None,
-        estimand: str = "ate",
-        interactions: Sequence[str] | None = None,
-        alpha: float = 0.05,
-        fdr: str = "bh",
-        trim: float = 0.01,
-        trim_method: str = "clip",
-        cluster: str | None = None,
-        limits: OverlapLimits | None = None,
-        splines: int | None = None,
-        propensity_model: Any = None,
-        n_folds: int = 1,
-        bootstrap: int | None = None,
-        random_state: int | None = 0,
-    ) -> None:
-        super().__init__(
-            treatment=treatment,
-            adjustment=adjustment,
-            reference=reference,
-            estimand=estimand,
-            alpha=alpha,
-            fdr=fdr,
-            trim=trim,
-            trim_method=trim_method,
-            cluster=cluster,
-            limits=limits,
-            splines=splines,
-            propensity_model=propensity_model,
-            n_folds=n_folds,
-            bootstrap=bootstrap,
-            random_state=random_state,
-        )
-        self.interactions = interactions
+    interactions: Sequence[str] | None = None
 
     def _check_settings(self) -> None:
         super()._check_settings()
+        if self.outcome_model is not None and self.interactions is not None:
+            raise InvalidInputError(
+                "interactions belong to the built-in outcome model: give either them or"
+                " outcome_model"
+            )
+        if self.scope == "sample" and self.interactions is not None:
+            raise InvalidInputError(
+                "scope='sample' needs a model per level: leave interactions out"
+            )
+        if self.outcome_model is not None and self.bootstrap is None:
+            raise InvalidInputError(
+                "g-computation with an outcome_model has no standard error but by resampling: set"
+                " bootstrap=200, or use AIPW, whose weighted residuals give one"
+            )
         known = [str(name) for name in self.adjustment]
         for name in self.interactions or ():
             if name not in known:
@@ -107,5 +88,6 @@ class GComputation(AIPW):
         chosen = {str(name) for name in self.interactions}
         varying = np.array([name in chosen for name in model.design.source], dtype=bool)
         return {
-            key: pooled_plan(model.design, target, varying) for key, target in model.targets.items()
+            key: pooled_plan(model.design, target, varying, model.cluster)
+            for key, target in model.targets.items()
         }

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from causalimg.effects.leverage import cluster_sums
+
 Array = NDArray[np.float64]
 
 
@@ -28,6 +30,12 @@ class LevelMeans:
     codes : ndarray of int, shape (n_samples,)
     spread_df : float or None
         Degrees of freedom of the rest of the variance; n_samples - 1 by default.
+    shared : callable or None
+        ``shared(level, base)`` returns residual variance, shape (n_outcomes,), and degrees of
+        freedom of a contrast, where levels share a model.
+    excess : callable or None
+        ``excess(level, base)`` returns what the sum of squares is known to be too large by, shape
+        (n_outcomes,). Not used with clusters.
     variance : callable or None
         ``variance(level, base)`` returns the variance of the effects, shape (n_outcomes,), where
         it is not the mean square of the influence (matching). Not used with clusters.
@@ -39,6 +47,8 @@ class LevelMeans:
     residual_df: Array
     codes: NDArray[np.intp]
     spread_df: float | None = None
+    shared: Callable[[int, int], tuple[Array, float]] | None = None
+    excess: Callable[[int, int], Array] | None = None
     variance: Callable[[int, int], Array] | None = None
 
 
@@ -76,9 +86,9 @@ def contrast(
     level, base : int
         The effect is ``means[level] - means[base]``.
     cluster : ndarray of int, shape (n_samples,), optional
-        Cluster of each case, 0 to n_clusters - 1; contributions are added up within clusters,
-        the variance is multiplied by C / (C - 1), and the degrees of freedom are at most one less
-        than the number of clusters in the level that has fewer.
+        Cluster of each case, 0 to n_clusters - 1, as the plan had it; contributions are added up
+        within clusters, what is not residual is multiplied by C / (C - 1), and the degrees of
+        freedom are at most C - 1.
 
     Returns
     -------
@@ -92,21 +102,26 @@ def contrast(
     elif cluster is None:
         total = np.einsum("ij,ij->j", difference, difference)
     else:
-        clusters = int(cluster.max()) + 1
-        summed = np.zeros((clusters, difference.shape[1]))
-        np.add.at(summed, cluster, difference)
-        total = np.einsum("ij,ij->j", summed, summed) * clusters / max(clusters - 1, 1)
+        summed = cluster_sums(difference, cluster)
+        total = np.einsum("ij,ij->j", summed, summed)
     variance = total / n**2
-    first, second = solution.residual_variance[level], solution.residual_variance[base]
-    between = np.maximum(variance - first - second, 0.0)
-    spread = (
-        first**2 / solution.residual_df[level]
-        + second**2 / solution.residual_df[base]
-        + between**2 / max(spread_df, 1)
-    )
-    whole = (first + second + between) ** 2
+    if cluster is None and solution.excess is not None:
+        variance = np.maximum(variance - solution.excess(level, base), variance / 2)
+    if solution.shared is None:
+        parts = [
+            (solution.residual_variance[k], float(solution.residual_df[k])) for k in (level, base)
+        ]
+    else:
+        parts = [solution.shared(level, base)]
+    residual = sum((part for part, _ in parts), start=np.zeros_like(variance))
+    between = np.maximum(variance - residual, 0.0)
+    spread = between**2 / max(spread_df, 1.0)
+    for part, own in parts:
+        spread = spread + part**2 / own
+    whole = (residual + between) ** 2
     df = np.where(spread > 0, whole / np.where(spread > 0, spread, 1.0), float(spread_df))
     if cluster is not None:
-        own = [len(np.unique(cluster[solution.codes == k])) for k in (level, base)]
-        df = np.minimum(df, max(min(own) - 1, 1))
+        others = len(summed) - 1
+        variance = variance + between / max(others, 1)
+        df = np.minimum(df, max(others, 1))
     return Contrast(solution.means[level] - solution.means[base], np.sqrt(variance), df)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from causalimg.effects.adjusted import CAUSAL, PopulationEstimator
 from causalimg.effects.design import Design
-from causalimg.effects.diagnostics import OverlapLimits
-from causalimg.effects.estimators import AIPW, CAUSAL
 from causalimg.effects.influence import LevelMeans
 from causalimg.effects.multiplicity import check_choice
 from causalimg.effects.neighbours import Neighbours, match_levels, matching_points, twin_of_each
@@ -45,7 +42,7 @@ class MatchedPlan:
     twin: NDArray[np.intp]
     biased: bool
 
-    def weights(self, level: int) -> Array:
+    def weights(self, level: int) -> Array | None:
         """Return the weights of one level's cases, shape (n_samples,)."""
         return self.linear.weights(level)
 
@@ -75,7 +72,7 @@ class MatchedPlan:
                     under += (arm.matrix - matched @ arm.matrix) @ shape
                 gap += sign * under
                 own = np.zeros(n)
-                own[arm.rows] = target.direct[arm.rows] ** 2
+                own[arm.rows] = (target.direct[arm.rows] if self.biased else arm.weights) ** 2
                 own -= matched.power(2).T @ target.average**2
                 own[plan.codes != k] = 0.0
                 added += own @ noise
@@ -85,7 +82,8 @@ class MatchedPlan:
         return replace(found, variance=variance)
 
 
-class Matching(AIPW):
+@dataclass(kw_only=True, eq=False, repr=False)
+class Matching(PopulationEstimator):
     """Estimate average treatment effects by nearest-neighbour matching with replacement.
 
     What a case would have had under another level is the mean of the cases nearest to it that have
@@ -140,50 +138,10 @@ class Matching(AIPW):
     _estimands = ("ate", "att", "atc")
     _assumptions = CAUSAL
 
-    def __init__(
-        self,
-        *,
-        treatment: str,
-        adjustment: Sequence[str],
-        reference: str | None = None,
-        estimand: str = "ate",
-        n_matches: int = 1,
-        metric: str = "mahalanobis",
-        caliper: float | None = None,
-        bias_adjust: bool = True,
-        alpha: float = 0.05,
-        fdr: str = "bh",
-        trim: float = 0.01,
-        trim_method: str = "clip",
-        cluster: str | None = None,
-        limits: OverlapLimits | None = None,
-        splines: int | None = None,
-        propensity_model: Any = None,
-        n_folds: int = 1,
-        bootstrap: int | None = None,
-        random_state: int | None = 0,
-    ) -> None:
-        super().__init__(
-            treatment=treatment,
-            adjustment=adjustment,
-            reference=reference,
-            estimand=estimand,
-            alpha=alpha,
-            fdr=fdr,
-            trim=trim,
-            trim_method=trim_method,
-            cluster=cluster,
-            limits=limits,
-            splines=splines,
-            propensity_model=propensity_model,
-            n_folds=n_folds,
-            bootstrap=bootstrap,
-            random_state=random_state,
-        )
-        self.n_matches = n_matches
-        self.metric = metric
-        self.caliper = caliper
-        self.bias_adjust = bias_adjust
+    n_matches: int = 1
+    metric: str = "mahalanobis"
+    caliper: float | None = None
+    bias_adjust: bool = True
 
     def _check_settings(self) -> None:
         super()._check_settings()
@@ -226,7 +184,9 @@ class Matching(AIPW):
         twin = twin_of_each(points, design.codes, len(design.levels))
         plans: dict[int, Plan] = {}
         for key, target in model.targets.items():
-            linear = linear_plan(design.matrix, design.codes, target, len(design.levels))
+            linear = linear_plan(
+                design.matrix, design.codes, target, len(design.levels), cluster=model.cluster
+            )
             plans[key] = MatchedPlan(linear, found, twin, not self.bias_adjust)
         return plans
 

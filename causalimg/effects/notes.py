@@ -68,7 +68,8 @@ def fit_notes(
     if cluster is not None and int(cluster.max()) + 1 < _FEW_CLUSTERS:
         notes.append(
             f"{int(cluster.max()) + 1} clusters of {cluster_name!r}: with fewer than about"
-            f" {_FEW_CLUSTERS}, cluster-robust standard errors tend to be too small"
+            f" {_FEW_CLUSTERS}, intervals rest on the small-sample correction of the"
+            " cluster-robust standard errors (CR2, Satterthwaite)"
         )
     return tuple(notes)
 

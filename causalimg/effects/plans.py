@@ -8,19 +8,21 @@ outcomes is a few matrix products.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from causalimg.effects.arms import Arm
 from causalimg.effects.influence import LevelMeans
+from causalimg.effects.leverage import cluster_sums
+from causalimg.effects.nuisance import Nuisance
+from causalimg.effects.outcome_model import OutcomeLearner
 from causalimg.effects.targets import Target
 
 Array = NDArray[np.float64]
-
-_FULL_LEVERAGE = 1.0 - 1e-8
 
 
 class Plan(Protocol):
@@ -43,56 +45,6 @@ class Plan(Protocol):
 
 
 @dataclass(frozen=True)
-class Arm:
-    """The plan of one treatment level.
-
-    Parameters
-    ----------
-    matrix : ndarray of shape (n_samples, n_parameters)
-        Of the outcome model, for all cases.
-    rows : ndarray of int, shape (n_level,)
-    weights : ndarray of shape (n_level,)
-        Add up to 1; the level's mean is their product with the outcomes.
-    hat : ndarray of shape (n_parameters, n_level)
-        Coefficients of the outcome model are its product with the outcomes.
-    scale : ndarray of shape (n_level,)
-        What residuals are multiplied by because the model was fitted to them.
-    full : ndarray of bool, shape (n_level,)
-        Cases that a parameter rests on alone.
-    spare : int
-        Cases less parameters.
-    """
-
-    matrix: Array
-    rows: NDArray[np.intp]
-    weights: Array
-    hat: Array
-    scale: Array
-    full: NDArray[np.bool_]
-    spare: int
-
-    @property
-    def effective(self) -> float:
-        """Kish's effective number of cases."""
-        return float(self.weights.sum() ** 2 / (self.weights**2).sum())
-
-
-@dataclass(frozen=True)
-class Nuisance:
-    """How estimates move with the coefficients of a logistic propensity model.
-
-    Parameters
-    ----------
-    matrix : ndarray of shape (n_samples, n_parameters)
-    score : ndarray of shape (n_samples, n_parameters * (n_levels - 1))
-        Each case's part of the gradient of the likelihood, times the inverse information.
-    """
-
-    matrix: Array
-    score: Array
-
-
-@dataclass(frozen=True)
 class LinearPlan:
     """Weights and outcome models of every level, for one target population.
 
@@ -103,18 +55,31 @@ class LinearPlan:
     arms : tuple of Arm
     modelled : bool
         False: no outcome model; residuals are taken from the weighted mean.
+    weighted : bool
+        False: the estimate has no weighted residuals.
     nuisance : Nuisance or None
         Given, standard errors account for the estimation of the propensities.
+    learner : OutcomeLearner or None
+        Given, it predicts the outcomes instead of the least squares model.
+    cluster : ndarray of int, shape (n_samples,), or None
+    sample : bool
+        Standard errors are for the effect in just these cases.
     """
 
     codes: NDArray[np.intp]
     target: Target
     arms: tuple[Arm, ...]
     modelled: bool = True
+    weighted: bool = True
     nuisance: Nuisance | None = None
+    learner: OutcomeLearner | None = None
+    cluster: NDArray[np.intp] | None = None
+    sample: bool = False
 
-    def weights(self, level: int) -> Array:
-        """Return the weights of one level's cases, shape (n_samples,)."""
+    def weights(self, level: int) -> Array | None:
+        """Return the weights of one level's cases, shape (n_samples,); None with a learner."""
+        if self.learner is not None:
+            return None
         out = np.zeros(len(self.codes))
         out[self.arms[level].rows] = self.arms[level].weights
         return out
@@ -124,8 +89,16 @@ class LinearPlan:
         return tuple(
             (level, int(arm.rows[k]))
             for level, arm in enumerate(self.arms)
-            for k in np.flatnonzero(arm.full)
+            for k in np.flatnonzero(arm.corrected[1])
         )
+
+    @property
+    def spread_df(self) -> float:
+        """Degrees of freedom of how individual effects vary in the target population."""
+        share = self.target.average[:, None]
+        if self.cluster is not None:
+            share = cluster_sums(share, self.cluster)
+        return max(1.0 / float((share**2).sum()) - 1.0, 1.0)
 
     def solve(self, outcomes: Array) -> LevelMeans:
         """Estimate the mean of every outcome under every level, with influence functions.
@@ -145,53 +118,104 @@ class LinearPlan:
         centred = outcomes - centre
         means = np.empty((count, q))
         influence = np.empty((count, n, q))
-        variance = np.empty((count, q))
-        df = np.empty(count)
+        variance, spread = np.empty((count, q)), np.empty((count, q))
         average = self.target.average
         everyone = bool((average == average[0]).all())
         for level, arm in enumerate(self.arms):
             seen = centred[arm.rows]
             means[level] = arm.weights @ seen
             if self.modelled:
-                predicted = np.matmul(arm.matrix, arm.hat @ seen, out=influence[level])
+                predicted = self.predict(level, centred, influence[level])
                 residual = seen - predicted[arm.rows]
-                predicted -= average @ predicted
+                mean = average @ predicted
+                if self.learner is not None:
+                    means[level] = mean + arm.weights @ residual
+                predicted -= mean
                 if not everyone:
                     predicted *= (n * average)[:, None]
             else:
                 influence[level] = 0.0
                 residual = seen - means[level]
+            moved = None
             if self.nuisance is not None:
-                influence[level] += self.of_propensities(level, residual, influence[level])
-            corrected = residual * arm.scale[:, None]
-            if arm.full.any():
-                # nothing is left of such a residual: the level's residual spread stands in for it
-                corrected[arm.full] = np.sqrt((residual**2).sum(axis=0) / arm.spare)
-            corrected *= arm.weights[:, None]
-            variance[level] = np.einsum("ij,ij->j", corrected, corrected)
+                moved = self.of_propensities(level, residual, influence[level])
+            if self.sample:
+                influence[level] = 0.0
+            if moved is not None:
+                influence[level] += moved
+            corrected, variance[level] = self.of_residuals(level, residual)
+            if self.sample:
+                spread[level] = np.sqrt(self.target.direct[arm.rows] @ residual**2)
             corrected *= n
             influence[level][arm.rows] += corrected
-            df[level] = max(arm.effective * arm.spare / len(arm.rows), 1.0)
-        spread = 1.0 / float((average**2).sum()) - 1.0
-        return LevelMeans(means + centre, influence, variance, df, self.codes, max(spread, 1.0))
+        if self.nuisance is not None and not self.modelled:
+            # what the propensities' score explains of the residuals, it explains by chance too
+            units = n if self.cluster is None else int(self.cluster.max()) + 1
+            lost = max(1.0 - self.nuisance.matrix.shape[1] / units, 0.1)
+            influence /= np.sqrt(lost)
+            variance /= lost
+        df = np.array([arm.df for arm in self.arms])
+        excess = self.excess(spread) if self.sample else None
+        return LevelMeans(
+            means + centre, influence, variance, df, self.codes, self.spread_df, excess=excess
+        )
+
+    def excess(self, spread: Array) -> Callable[[int, int], Array]:
+        """Return by how much residual variances overstate the error of the sample's effect.
+
+        It is how individual effects vary about the models. That cannot be seen, but is at least the
+        square of the difference between the residuals' standard deviations under two levels.
+
+        Parameters
+        ----------
+        spread : ndarray of shape (n_levels, n_outcomes)
+            Standard deviation of the residuals under each level.
+        """
+        size = float((self.target.average**2).sum())
+        return lambda level, base: np.asarray(size * (spread[level] - spread[base]) ** 2)
+
+    def predict(self, level: int, outcomes: Array, out: Array) -> Array:
+        """Write what the model of a level predicts for all cases into ``out``, and return it."""
+        arm = self.arms[level]
+        if self.learner is None:
+            return np.matmul(arm.matrix, arm.hat @ outcomes[arm.rows], out=out)
+        out[:] = self.learner.predict(outcomes, arm.rows)
+        return out
+
+    def of_residuals(self, level: int, residual: Array) -> tuple[Array, Array]:
+        """Return the leverage-corrected part of each residual in a mean, and its variance."""
+        arm = self.arms[level]
+        pull, full = arm.corrected
+        corrected = residual * pull[:, None]
+        if full.any():
+            # nothing is left of such a residual: the level's residual spread stands in for it
+            spread = np.sqrt((residual**2).sum(axis=0) / arm.spare)
+            corrected[full] = pull[full][:, None] * spread
+        summed = corrected
+        if self.cluster is not None:
+            summed = cluster_sums(corrected, self.cluster[arm.rows])
+        return corrected, np.einsum("ij,ij->j", summed, summed)
 
     def of_propensities(self, level: int, residual: Array, averaged: Array) -> Array:
         """Return the part of the influence that comes from estimating the propensities."""
         nuisance, target, arm = self.nuisance, self.target, self.arms[level]
         if nuisance is None or target.direct_slope is None or target.average_slope is None:
             return np.zeros_like(averaged)
-        slope = target.direct_slope[arm.rows] * target.direct[arm.rows][:, None]
-        basis = nuisance.matrix[arm.rows]
-        if self.modelled:
-            residual = residual - target.direct[arm.rows] @ residual
-        moved = [(basis * slope[:, [j]]).T @ residual for j in range(slope.shape[1])]
-        if self.modelled:
-            n = len(averaged)
-            moved = [
-                part + (nuisance.matrix * target.average_slope[:, [j]]).T @ averaged / n
-                for j, part in enumerate(moved)
-            ]
-        return np.asarray(len(averaged) * (nuisance.score @ np.vstack(moved)))
+        n, p = nuisance.matrix.shape
+        moved = np.zeros((p * target.direct_slope.shape[1], residual.shape[1]))
+        if self.weighted:
+            direct = target.direct[arm.rows]
+            slope = target.direct_slope[arm.rows] * direct[:, None]
+            basis = nuisance.matrix[arm.rows]
+            gradient = np.hstack([basis * part[:, None] for part in slope.T])
+            moved += gradient.T @ residual
+            if self.modelled:
+                # residuals are about their weighted mean
+                moved -= np.outer(gradient.sum(axis=0), direct @ residual)
+        if self.modelled and target.average_slope.any():
+            slope = target.average_slope / n
+            moved += np.hstack([nuisance.matrix * part[:, None] for part in slope.T]).T @ averaged
+        return np.asarray(nuisance.score @ (n * moved))
 
 
 def linear_plan(
@@ -204,6 +228,9 @@ def linear_plan(
     weighted: bool = True,
     calibrated: bool = False,
     nuisance: Nuisance | None = None,
+    learner: OutcomeLearner | None = None,
+    cluster: NDArray[np.intp] | None = None,
+    sample: bool = False,
 ) -> LinearPlan:
     """Plan an estimate.
 
@@ -222,6 +249,11 @@ def linear_plan(
         Fit the outcome model with the target's weights. For weights that balance the covariates
         exactly this does not change the estimate, and gives its standard error.
     nuisance : Nuisance, optional
+    learner : OutcomeLearner, optional
+        Its predictions are for other folds, so that residuals need no correction for leverage.
+    cluster : ndarray of int, shape (n_samples,), optional
+    sample : bool
+        Standard errors are for the effect in just these cases.
 
     Returns
     -------
@@ -229,8 +261,8 @@ def linear_plan(
 
     Notes
     -----
-    Residuals are divided by the root of one minus their leverage (HC2), with the weights that
-    every level's mean really puts on its cases.
+    Standard errors take residuals corrected for leverage, with the weights that every level's mean
+    really puts on its cases (HC2; CR2 with clusters).
     """
     arms: list[Arm] = []
     own = [matrix] * n_levels if isinstance(matrix, np.ndarray) else list(matrix)
@@ -239,58 +271,21 @@ def linear_plan(
         inside = own[level][rows]
         p = inside.shape[1]
         direct = target.direct[rows] if weighted else np.zeros(len(rows))
-        if not modelled:
-            leverage = 2.0 * direct - (direct**2).sum()
-            spare = max(len(rows) - 1, 1)
-            arms.append(_arm(own[level], rows, direct, np.zeros((p, 0)), leverage, spare))
-            continue
-        root = np.sqrt(direct * len(rows)) if calibrated else np.ones(len(rows))
-        orthogonal, triangle = np.linalg.qr(inside * root[:, None])
-        hat = np.linalg.solve(triangle, (orthogonal * root[:, None]).T)
-        weights = (target.average @ own[level] - direct @ inside) @ hat + direct
-        leverage = (orthogonal**2).sum(axis=1)
-        arms.append(_arm(own[level], rows, weights, hat, leverage, max(len(rows) - p, 1)))
-    return LinearPlan(codes, target, tuple(arms), modelled, nuisance)
-
-
-def _arm(
-    matrix: Array,
-    rows: NDArray[np.intp],
-    weights: Array,
-    hat: Array,
-    leverage: Array,
-    spare: int,
-) -> Arm:
-    full = leverage >= _FULL_LEVERAGE
-    scale = 1.0 / np.sqrt(np.where(full, 1.0, 1.0 - leverage))
-    return Arm(matrix, rows, weights, hat, scale, full, spare)
-
-
-def logistic_nuisance(
-    matrix: Array, codes: NDArray[np.intp], probability: Array, information: Array
-) -> Nuisance:
-    """Prepare the correction for propensities estimated by multinomial logistic regression.
-
-    Parameters
-    ----------
-    matrix : ndarray of shape (n_samples, n_parameters)
-    codes : ndarray of int, shape (n_samples,)
-    probability : ndarray of shape (n_samples, n_levels)
-        Before clipping.
-    information : ndarray of shape (n_parameters * (n_levels - 1),) * 2
-
-    Returns
-    -------
-    Nuisance
-
-    References
-    ----------
-    Lunceford, Davidian (2004). doi:10.1002/sim.1903
-    """
-    levels = np.arange(1, probability.shape[1])
-    gap = (codes[:, None] == levels) - probability[:, 1:]
-    score = np.hstack([matrix * gap[:, [j]] for j in range(len(levels))])
-    return Nuisance(matrix, np.linalg.solve(information, score.T).T)
+        group = None if cluster is None else cluster[rows]
+        if learner is not None:
+            arms.append(Arm(own[level], rows, direct, np.zeros((p, 0)), None, group))
+        elif modelled:
+            root = np.sqrt(direct * len(rows)) if calibrated else np.ones(len(rows))
+            orthogonal, triangle = np.linalg.qr(inside * root[:, None])
+            hat = np.linalg.solve(triangle, (orthogonal * root[:, None]).T)
+            weights = (target.average @ own[level] - direct @ inside) @ hat + direct
+            arms.append(Arm(own[level], rows, weights, hat, (inside, hat), group))
+        else:
+            follow = (np.ones((len(rows), 1)), direct[None, :])
+            arms.append(Arm(own[level], rows, direct, np.zeros((p, 0)), follow, group))
+    return LinearPlan(
+        codes, target, tuple(arms), modelled, weighted, nuisance, learner, cluster, sample
+    )
 
 
 def contrast_weights(plan: Plan, level: int, base: int) -> Array | None:

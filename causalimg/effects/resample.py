@@ -163,7 +163,8 @@ def refit_estimates(
 def refitted(model: TreatmentModel, rows: NDArray[np.intp], design: Design) -> TreatmentModel:
     """Fit propensities and weights to other cases, or to another design of the same cases."""
     check_counts(design)
-    cluster = None if model.cluster is None else model.cluster[rows]
+    # without clusters, copies of a case are one: they must not be in several folds
+    cluster = rows if model.cluster is None else model.cluster[rows]
     return weigh_cases(design, model.weighting, cluster)
 
 

@@ -90,6 +90,7 @@ def propensity_target(
     raised = np.maximum(probability, max(floor, 1e-12))
     n, count = raised.shape
     own = raised[np.arange(n), codes]
+    held = own > probability[np.arange(n), codes]
     levels = np.arange(1, count)
     has = (codes[:, None] == levels).astype(np.float64) if slopes else None
     average_slope = direct_slope = None
@@ -98,6 +99,8 @@ def propensity_target(
         direct = 1.0 / own
         if has is not None:
             average_slope, direct_slope = np.zeros((n, count - 1)), probability[:, 1:] - has
+            # a weight at its bound does not move
+            direct_slope[held] = 0.0
     elif estimand == "ato":
         inverse = 1.0 / np.maximum(probability, 1e-12)
         average = 1.0 / inverse.sum(axis=1)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from causalimg.effects.estimators import AIPW, CAUSAL
+from causalimg.effects.adjusted import CAUSAL
+from causalimg.effects.estimators import AIPW
 from causalimg.effects.influence import LevelMeans
-from causalimg.effects.plans import LinearPlan, Plan, linear_plan
+from causalimg.effects.plans import LinearPlan, Plan
 from causalimg.effects.treatment_model import TreatmentModel
 
 Array = NDArray[np.float64]
@@ -50,25 +51,31 @@ class TargetedPlan:
         count = len(plan.arms)
         means = np.empty((count, q))
         influence = np.empty((count, n, q))
-        variance = np.empty((count, q))
-        df = np.empty(count)
+        variance, spread = np.empty((count, q)), np.empty((count, q))
         for level, arm in enumerate(plan.arms):
             seen = unit[arm.rows]
-            start = logit(np.clip(arm.matrix @ (arm.hat @ seen), _EDGE, 1 - _EDGE))
+            start = plan.predict(level, unit, influence[level])
+            start = logit(np.clip(start, _EDGE, 1 - _EDGE))
             shift = _fluctuation(start[arm.rows], seen, target.direct[arm.rows])
             fitted = expit(start + shift)
             means[level] = target.average @ fitted
             residual = seen - fitted[arm.rows]
             influence[level] = (n * target.average)[:, None] * (fitted - means[level])
+            moved: Array | float = 0.0
             if plan.nuisance is not None:
-                influence[level] += plan.of_propensities(level, residual, influence[level])
-            corrected = residual * (arm.scale * arm.weights)[:, None]
-            variance[level] = np.einsum("ij,ij->j", corrected, corrected) * width**2
+                moved = plan.of_propensities(level, residual, influence[level])
+            if plan.sample:
+                influence[level] = 0.0
+            influence[level] += moved
+            spread[level] = np.sqrt(target.direct[arm.rows] @ residual**2)
+            corrected, variance[level] = plan.of_residuals(level, residual)
             influence[level][arm.rows] += n * corrected
-            df[level] = max(arm.effective * arm.spare / len(arm.rows), 1.0)
         influence *= width
-        spread = max(1.0 / float((target.average**2).sum()) - 1.0, 1.0)
-        return LevelMeans(low + width * means, influence, variance, df, plan.codes, spread)
+        variance *= width**2
+        df = np.array([arm.df for arm in plan.arms])
+        means = low + width * means
+        excess = plan.excess(width * spread) if plan.sample else None
+        return LevelMeans(means, influence, variance, df, plan.codes, plan.spread_df, excess=excess)
 
 
 def _fluctuation(start: Array, seen: Array, weights: Array) -> Array:
@@ -123,16 +130,4 @@ class TMLE(AIPW):
     _assumptions = CAUSAL
 
     def _plans(self, model: TreatmentModel) -> dict[int, Plan]:
-        design = model.design
-        return {
-            key: TargetedPlan(
-                linear_plan(
-                    design.matrix,
-                    design.codes,
-                    target,
-                    len(design.levels),
-                    nuisance=model.nuisance,
-                )
-            )
-            for key, target in model.targets.items()
-        }
+        return {key: TargetedPlan(plan) for key, plan in self._linear_plans(model).items()}

@@ -20,7 +20,7 @@ from causalimg.effects.diagnostics import (
     judge_levels,
     propensity_histogram,
 )
-from causalimg.effects.plans import Nuisance, logistic_nuisance
+from causalimg.effects.nuisance import Nuisance, logistic_nuisance
 from causalimg.effects.propensity import check_separation
 from causalimg.effects.propensity_model import PropensitySource
 from causalimg.effects.targets import (

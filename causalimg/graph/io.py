@@ -10,38 +10,12 @@ import numpy as np
 
 from causalimg.atomic import write_text
 from causalimg.errors import InvalidInputError
-from causalimg.graph.core import CausalGraph, GraphKind, Mark
+from causalimg.graph.core import CausalGraph, Mark
+from causalimg.graph.edge_list import drawn_edges, graph_of_edges
 
 _WORD = {Mark.CIRCLE: "circle", Mark.ARROW: "arrow", Mark.TAIL: "tail"}
+_MARK = {word: mark for mark, word in _WORD.items()}
 _DOT = {Mark.CIRCLE: "odot", Mark.ARROW: "normal", Mark.TAIL: "none"}
-
-
-def _edges(graph: CausalGraph) -> list[tuple[int, int, Mark, Mark]]:
-    """Return (source, target, mark at source, mark at target), arrows pointing forward."""
-    out = []
-    for i, j in np.argwhere(np.triu(graph.marks != Mark.NONE)):
-        near, far = Mark(graph.marks[j, i]), Mark(graph.marks[i, j])
-        if near is Mark.ARROW and far is not Mark.ARROW:
-            i, j, near, far = j, i, far, near
-        out.append((int(i), int(j), near, far))
-    return out
-
-
-def _graph(
-    nodes: list[str], kind: str, edges: list[tuple[str, str, str, str]], weights: Any, where: str
-) -> CausalGraph:
-    at = {name: k for k, name in enumerate(nodes)}
-    marks = np.zeros((len(nodes), len(nodes)), dtype=np.int8)
-    words = {word: mark for mark, word in _WORD.items()}
-    for a, b, near, far in edges:
-        if near not in words or far not in words:
-            raise InvalidInputError(f"{where}: unknown marks on {a} - {b}: {near!r}, {far!r}")
-        marks[at[a], at[b]], marks[at[b], at[a]] = words[far], words[near]
-    if kind not in set(GraphKind):
-        raise InvalidInputError(
-            f"{where}: kind {kind!r} is not one of {[str(k) for k in GraphKind]}"
-        )
-    return CausalGraph(tuple(nodes), marks, GraphKind(kind), weights=weights)
 
 
 # ---- GraphML -------------------------------------------------------------------------------
@@ -58,7 +32,7 @@ def to_graphml(graph: CausalGraph, path: str | Path) -> None:
     out: nx.DiGraph = nx.DiGraph(kind=str(graph.kind))
     out.add_nodes_from(graph.nodes)
     drawn = {(row["source"], row["target"]): row for row in graph.to_frame().to_dict("records")}
-    for i, j, near, far in _edges(graph):
+    for i, j, near, far in drawn_edges(graph):
         pair = (graph.nodes[i], graph.nodes[j])
         row = drawn[pair]
         data: dict[str, Any] = {
@@ -97,11 +71,13 @@ def from_graphml(path: str | Path) -> CausalGraph:
     known = found.number_of_edges() > 0
     for a, b, data in found.edges(data=True):
         near, far = data.get("mark_source", "tail"), data.get("mark_target", "arrow")
-        edges.append((str(a), str(b), near, far))
+        if near not in _MARK or far not in _MARK:
+            raise InvalidInputError(f"{path}: unknown marks on {a} - {b}: {near!r}, {far!r}")
+        edges.append((str(a), str(b), _MARK[near], _MARK[far]))
         weights[at[str(a)], at[str(b)]] = data.get("weight", 0.0)
         known = known and "weight" in data
     kind = str(found.graph.get("kind", "dag"))
-    return _graph(nodes, kind, edges, weights if known else None, str(path))
+    return graph_of_edges(nodes, kind, edges, str(path), weights=weights if known else None)
 
 
 # ---- DOT -----------------------------------------------------------------------------------
@@ -130,7 +106,7 @@ def to_dot(graph: CausalGraph) -> str:
     """
     lines = [f"digraph {_quote(str(graph.kind))} {{"]
     lines += [f"  {_quote(name)};" for name in graph.nodes]
-    for i, j, near, far in _edges(graph):
+    for i, j, near, far in drawn_edges(graph):
         drawn = f"dir=both, arrowtail={_DOT[near]}, arrowhead={_DOT[far]}"
         if graph.weights is not None:
             drawn += f", weight_value={float(graph.weights[i, j])!r}"
@@ -159,7 +135,7 @@ def from_dot(text: str) -> CausalGraph:
     if head is None or lines[-1].strip() != "}":
         raise InvalidInputError('DOT text must start with digraph "kind" { and end with }')
     kind = _unquote(head[1]) if head[1] else "dag"
-    words = {drawn: _WORD[mark] for mark, drawn in _DOT.items()}
+    marks = {drawn: mark for mark, drawn in _DOT.items()}
     nodes: dict[str, None] = {}
     edges, values = [], {}
     for line in lines[1:-1]:
@@ -172,7 +148,9 @@ def from_dot(text: str) -> CausalGraph:
             near, far = (
                 str(data.get(k, v)) for k, v in (("arrowtail", "none"), ("arrowhead", "normal"))
             )
-            edges.append((a, b, words.get(near, near), words.get(far, far)))
+            if near not in marks or far not in marks:
+                raise InvalidInputError(f"DOT: unknown marks on {a} - {b}: {near!r}, {far!r}")
+            edges.append((a, b, marks[near], marks[far]))
             if "weight_value" in data:
                 values[(a, b)] = float(data["weight_value"])
         else:
@@ -183,4 +161,4 @@ def from_dot(text: str) -> CausalGraph:
         weights = np.zeros((len(names), len(names)))
         for (a, b), value in values.items():
             weights[names.index(a), names.index(b)] = value
-    return _graph(names, kind, edges, weights, "DOT")
+    return graph_of_edges(names, kind, edges, "DOT", weights=weights)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from causalimg.errors import InvalidInputError
 from causalimg.graph.core import CausalGraph, GraphKind, Mark
 from causalimg.graph.orientation import meek_closure, v_structures
+from causalimg.graph.sid import sid as sid
+from causalimg.graph.sid import sid_bounds as sid_bounds
 
 
 def _aligned(graph: CausalGraph, truth: CausalGraph) -> NDArray[np.int8]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalimg.errors import InvalidInputError
-from causalimg.graph.core import CausalGraph
+from causalimg.graph.core import CausalGraph, GraphKind
 from causalimg.graph.orientation import reachable
 
 Names = str | Iterable[str]
@@ -19,19 +19,25 @@ def _indices(graph: CausalGraph, names: Names) -> list[int]:
     return sorted({graph.index(name) for name in chosen})
 
 
+def _require_paths(graph: CausalGraph, what_for: str) -> None:
+    """Refuse a graph in which directed paths are not all there is to know of ancestry."""
+    if graph.kind is not GraphKind.ADMG:
+        graph.require_dag(what_for)
+
+
 def ancestors(graph: CausalGraph, nodes: Names) -> tuple[str, ...]:
     """Return the nodes with a directed path into ``nodes``, without ``nodes`` themselves.
 
     Parameters
     ----------
     graph : CausalGraph
-        A DAG.
+        A DAG or ADMG.
     nodes : str or iterable of str
 
     Raises
     ------
     IdentificationError
-        If the graph is not a DAG.
+        If the graph is neither.
 
     Examples
     --------
@@ -39,7 +45,7 @@ def ancestors(graph: CausalGraph, nodes: Names) -> tuple[str, ...]:
     >>> ancestors(dag, "c"), descendants(dag, "a")
     (('a', 'b'), ('b', 'c'))
     """
-    graph.require_dag("ancestors")
+    _require_paths(graph, "ancestors")
     chosen = _indices(graph, nodes)
     found = reachable(graph.directed())[:, chosen].any(axis=1)
     return tuple(graph.nodes[k] for k in np.flatnonzero(found) if k not in chosen)
@@ -47,7 +53,7 @@ def ancestors(graph: CausalGraph, nodes: Names) -> tuple[str, ...]:
 
 def descendants(graph: CausalGraph, nodes: Names) -> tuple[str, ...]:
     """Return the nodes that a directed path from ``nodes`` reaches, without ``nodes``."""
-    graph.require_dag("descendants")
+    _require_paths(graph, "descendants")
     chosen = _indices(graph, nodes)
     found = reachable(graph.directed())[chosen].any(axis=0)
     return tuple(graph.nodes[k] for k in np.flatnonzero(found) if k not in chosen)

@@ -13,6 +13,7 @@ import numpy as np
 from causalimg.kernels import reference
 from causalimg.kernels.reference import (
     exponential,
+    exponential_trace,
     golem,
     least_squares,
     logdet,
@@ -22,8 +23,8 @@ from causalimg.kernels.reference import (
 )
 
 __all__ = [
-    "exponential", "golem", "least_squares", "logdet", "logistic", "orthant_step",
-    "pseudo_gradient", "soft_threshold", "squaring", "weighted_covariances",
+    "exponential", "exponential_trace", "golem", "least_squares", "logdet", "logistic",
+    "orthant_step", "pseudo_gradient", "soft_threshold", "squaring", "weighted_covariances",
 ]  # fmt: skip
 
 Array = Any
@@ -32,9 +33,9 @@ _THREADS = 128
 _SWEEPS = 8  # between fresh factors
 
 
-def source() -> str:
-    """Return the CUDA text of the order search and the lasso."""
-    return Path(__file__).with_name("orders.cu").read_text()
+def source(name: str = "orders") -> str:
+    """Return a CUDA text: ``"orders"`` (order search, lasso) or ``"fused"`` (`fused`)."""
+    return Path(__file__).with_name(f"{name}.cu").read_text()
 
 
 def fault() -> str | None:
@@ -132,12 +133,13 @@ def orthant_step(weights: Array, steepest: Array, direction: Array, length: Arra
 
 
 @cache
-def _module() -> Any:
-    return import_module("cupy").RawModule(code=source(), options=("--std=c++11",))
+def _module(text: str) -> Any:
+    return import_module("cupy").RawModule(code=source(text), options=("--std=c++11",))
 
 
-def _kernel(name: str, shared: int) -> Any:
-    kernel = _module().get_function(name)
+def raw_kernel(name: str, shared: int, text: str = "orders") -> Any:
+    """Return a kernel of a CUDA text, allowed its shared memory in bytes."""
+    kernel = _module(text).get_function(name)
     if shared > 48 * 1024:
         kernel.max_dynamic_shared_size_bytes = shared
     return kernel
@@ -185,7 +187,7 @@ def search_orders(
     running = cupy.ones(n_batch, dtype=cupy.int32)
     threads = _THREADS if d <= 256 else 4 * _THREADS
     shared = 8 * (3 * d + 3 * threads) + 4 * (3 * d + threads)
-    kernel = _kernel("search_orders", shared)
+    kernel = raw_kernel("search_orders", shared)
     has = np.int32(bool(np.asarray(before).any()))
     for first in range(0, len(turns), _SWEEPS):
         part = cupy.ascontiguousarray(turns[first : first + _SWEEPS])
@@ -210,8 +212,9 @@ def solve_lassos(
     ----------
     cov : array, shape (n_batch, d, d)
     order : array of int32, shape (n_batch, d)
-    allowed, penalty : array, shape (d, d)
+    allowed : array, shape (d, d)
         Row = effect.
+    penalty : array, shape (d, d) or (n_batch, d, d)
 
     Returns
     -------
@@ -228,11 +231,13 @@ def solve_lassos(
     blocks = int(min(n_batch * d, 2048, room))
     work = cupy.empty((blocks, d, d))
     shared = 8 * (3 * d + _THREADS) + 4 * (d + _THREADS + 2) + d + 8
-    _kernel("solve_lassos", shared)(
+    raw_kernel("solve_lassos", shared)(
         (blocks,), (_THREADS,),
         (cupy.ascontiguousarray(cov), cupy.asarray(order, dtype=cupy.int32),
-         cupy.asarray(allowed, dtype=cupy.uint8), cupy.asarray(penalty, dtype=cupy.float64),
-         np.int32(n_batch), np.int32(d), beta, objective, status, work),
+         cupy.asarray(allowed, dtype=cupy.uint8),
+         cupy.ascontiguousarray(cupy.asarray(penalty, dtype=cupy.float64)),
+         np.int32(d * d if np.ndim(penalty) == 3 else 0), np.int32(n_batch), np.int32(d), beta,
+         objective, status, work),
         shared_mem=shared,
     )  # fmt: skip
     return beta, objective, status

@@ -206,13 +206,14 @@ __device__ int extend(double* lower, int d, const double* cov, const int* active
 }
 
 // One lasso for each problem and node, on the allowed predecessors in the problem's order.
-// cov (n_batch, d, d); order (n_batch, d); allowed, penalty (d, d) and beta (n_batch, d, d) with
-// row = effect; beta starts at zero. objective (n_batch, d), status (n_batch, d). work: d * d
+// cov (n_batch, d, d); order (n_batch, d); allowed (d, d), penalty (d, d) for all problems (stride
+// 0) or for each (stride d * d), and beta (n_batch, d, d) with row = effect; beta starts at zero.
+// objective (n_batch, d), status (n_batch, d). work: d * d
 // doubles for each block. Shared memory: doubles 3 d + T, ints 2 d + T + 2, bytes d.
 extern "C" __global__ void solve_lassos(const double* covs, const int* orders,
                                         const unsigned char* allowed, const double* penalties,
-                                        int n_batch, int d, double* betas, double* objective,
-                                        int* status, double* work) {
+                                        int stride, int n_batch, int d, double* betas,
+                                        double* objective, int* status, double* work) {
   ARENA;
   int t = threadIdx.x, n = blockDim.x;
   double *gradient = arena, *right = gradient + d, *sign = right + d, *breach = sign + d;
@@ -224,7 +225,7 @@ extern "C" __global__ void solve_lassos(const double* covs, const int* orders,
     const double* cov = covs + (long long)problem * d * d;
     const int* order = orders + (long long)problem * d;
     int node = order[position];
-    const double* penalty = penalties + (long long)node * d;
+    const double* penalty = penalties + (long long)problem * stride + (long long)node * d;
     double* beta = betas + ((long long)problem * d + node) * d;
     __syncthreads();
     for (int x = t; x < d; x += n) state[x] = 0;

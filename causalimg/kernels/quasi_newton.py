@@ -101,11 +101,11 @@ def minimise(
         moved = trial - point
         expected = (steepest * moved).sum(axis=(-2, -1))
         accept = (after <= value + _ARMIJO * expected) & (expected < 0) & ~done
-        bend = slope - gradient
+        take = accept[:, None, None]
+        bend = xp.where(take, slope - gradient, 0.0)  # that of a far trial may overflow
         inner = (moved * bend).sum(axis=(-2, -1))
         useful = accept & (inner > 1e-14 * (bend * bend).sum(axis=(-2, -1)))
         memory_of.add(moved.reshape(n_batch, -1), bend.reshape(n_batch, -1), useful)
-        take = accept[:, None, None]
         point = xp.where(take, trial, point)
         gradient = xp.where(take, slope, gradient)
         value = xp.where(accept, after, value)

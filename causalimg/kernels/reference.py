@@ -103,24 +103,32 @@ def golem(weights: Array, cov: Array, *, equal_variance: bool) -> tuple[Array, A
 
 
 def exponential(weights: Array) -> tuple[Array, Array]:
-    """``trace(exp(W * W)) - d``: zero if and only if there is no cycle (NOTEARS).
+    """``trace(exp(W * W)) - d``: zero if and only if there is no cycle (NOTEARS)."""
+    value, slope = exponential_trace(weights * weights)
+    return value, 2.0 * weights * slope
+
+
+def exponential_trace(square: Array) -> tuple[Array, Array]:
+    """``trace(exp(A)) - d`` of matrices without negative entries, and its gradient in A.
 
     The exponential is a Taylor sum after scaling, squared back; with entries that are not
-    negative nothing cancels.
+    negative nothing cancels. Where it overflows, the value is infinite and the gradient zero.
     """
-    xp = array_module(weights)
-    square = weights * weights
+    xp = array_module(square)
     norm = float(square.sum(axis=-2).max()) if square.size else 0.0
     halvings = max(0, int(np.ceil(np.log2(max(norm, 1e-300) / 0.5)))) if np.isfinite(norm) else 0
     scaled = square / 2.0**halvings
-    eye = _eye(weights)
+    eye = _eye(square)
     power = eye + scaled / _TAYLOR
     for k in range(_TAYLOR - 1, 0, -1):
         power = eye + scaled @ power / k
-    for _ in range(halvings):
-        power = power @ power
-    value = xp.trace(power, axis1=-2, axis2=-1) - weights.shape[-1]
-    return value, 2.0 * weights * xp.swapaxes(power, -1, -2)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(halvings):
+            power = power @ power
+        finite = xp.isfinite(power.sum(axis=(-2, -1)))
+    power = xp.where(finite[:, None, None], power, 0.0)
+    value = xp.trace(power, axis1=-2, axis2=-1) - square.shape[-1]
+    return xp.where(finite, value, xp.inf), xp.swapaxes(power, -1, -2)
 
 
 def squaring(weights: Array) -> tuple[Array, Array]:

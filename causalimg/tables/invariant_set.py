@@ -3,163 +3,207 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from causalimg.atomic import write_text
 from causalimg.errors import InvalidInputError, check_columns
-from causalimg.provenance import Provenance, digest
-from causalimg.schemas import read_document, validate
-from causalimg.tables.io import same_columns
+from causalimg.provenance import digest
+from causalimg.tables.features import FeatureTable
+from causalimg.tables.invariant_record import EVIDENCE_COLUMNS, InvariantRecord
+from causalimg.tables.parameters import parameter_document
+from causalimg.transformer import PipelineStep
 
-SCHEMA_ID = "https://causalimg.org/schemas/invariant_set/1.0.0"
-EVIDENCE_COLUMNS = (
-    "feature",
-    "verdict",
-    "contrast",
-    "effect_sd",
-    "ci_low_sd",
-    "ci_high_sd",
-    "p_equivalence",
-    "q_equivalence",
-    "n",
-    "n_needed",
-)
-VERDICTS = ("stable", "shifted", "not_certifiable")
+__all__ = ["EVIDENCE_COLUMNS", "InvariantSet"]
+
+PARAMETERS_FILE = "parameters.json"
 
 
-@dataclass(frozen=True, eq=False)
-class InvariantSet:
-    """Features that an environment does not move, and the evidence for every feature looked at.
+class InvariantSet(PipelineStep, InvariantRecord):
+    """Named features that a model may rely on across environments, and the evidence for each.
+
+    Also a step of scikit-learn pipelines that selects its features.
 
     Parameters
     ----------
     features : tuple of str
-        The features certified as ``stable``.
+        The features that the evidence admits.
     meaning : str
-        Which sense of "invariant": ``stable_measurement``.
+        Which sense of "invariant": ``stable_measurement``, ``invariant_predictors`` or
+        ``invariant_model``.
     environment : str
-        The column (scanner, site ...) across which they are stable.
+        The column (scanner, site ...) across which it holds.
     margin : float
-        Largest effect still called stable, in units of the between-patient SD.
+        Largest effect still called stable, in units of the between-patient SD; NaN for the other
+        meanings.
     evidence : pandas.DataFrame
-        One row per feature, columns `EVIDENCE_COLUMNS`; ``contrast`` is the worst one and
-        ``verdict`` one of `VERDICTS`.
+        One row per feature looked at: the columns of its `Meaning` (`EVIDENCE_COLUMNS` for stable
+        measurements), then any of `OPTIONAL_COLUMNS`. For stable measurements ``contrast`` is the
+        worst one.
     provenance : Provenance, optional
+        Settings, software versions, assumptions.
+    outcome : str, optional
+        What is predicted; not for stable measurements.
+    role : str
+        Of the features in a table.
+    environments : tuple of str
+        The levels of the environment that were looked at.
+    inputs : dict of str to str
+        Name of each input (``table``, ``graph``) -> sha256.
+    original_names : dict of str to str
+        Feature -> the spelling of the extractor.
+    extraction : dict, optional
+        The settings that the features were extracted with.
+
+    Examples
+    --------
+    >>> evidence = pd.DataFrame(
+    ...     [["volume", "stable", "B - A", 0.0, -0.1, 0.1, 0.01, 0.01, 90, None]],
+    ...     columns=EVIDENCE_COLUMNS,
+    ... )
+    >>> found = InvariantSet(("volume",), "stable_measurement", "scanner", 0.2, evidence)
+    >>> found.mask(["energy", "volume"]).tolist()
+    [False, True]
     """
 
-    features: tuple[str, ...]
-    meaning: str
-    environment: str
-    margin: float
-    evidence: pd.DataFrame
-    provenance: Provenance | None = None
+    # ---- selection -----------------------------------------------------------------------
 
-    def __post_init__(self) -> None:
-        evidence = self.evidence.reset_index(drop=True)
-        same_columns(evidence, list(EVIDENCE_COLUMNS), "invariant set evidence")
-        numbers = list(EVIDENCE_COLUMNS[3:])
-        evidence[numbers] = evidence[numbers].astype(float)
-        object.__setattr__(self, "evidence", evidence)
-        object.__setattr__(self, "features", tuple(self.features))
-        strange = sorted(set(evidence["verdict"]) - set(VERDICTS))
-        if strange:
-            raise InvalidInputError(f"verdicts must be among {VERDICTS}, not {strange}")
-        stable = tuple(evidence.loc[evidence["verdict"] == "stable", "feature"])
-        if set(stable) != set(self.features):
-            raise InvalidInputError(
-                "the features of the set and those its evidence calls stable differ: "
-                f"{sorted(set(stable) ^ set(self.features))[:8]}"
-            )
-
-    def __len__(self) -> int:
-        return len(self.features)
-
-    def __contains__(self, feature: object) -> bool:
-        return feature in self.features
+    def fit(self, frame: pd.DataFrame, y: Any = None) -> Self:
+        """Check that a table has the features; nothing is learnt."""
+        self.transform(frame)
+        return self
 
     def transform(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return only the stable features of a table.
+        """Return only the features of the set.
 
         Raises
         ------
         UnknownNameError
             Naming the features that the table lacks.
+        InvalidInputError
+            If it is an array, which has no column names.
         """
+        if not isinstance(frame, pd.DataFrame):
+            raise InvalidInputError(
+                f"an invariant set selects by column name, and {type(frame).__name__} has none;"
+                " give a DataFrame, or select columns of an array with mask(columns)"
+            )
         check_columns(frame, self.features, "invariant set")
         return frame.loc[:, list(self.features)].copy()
 
-    def counts(self) -> dict[str, int]:
-        """Return how many features have each verdict."""
-        return {verdict: int((self.evidence["verdict"] == verdict).sum()) for verdict in VERDICTS}
+    def fit_transform(self, frame: pd.DataFrame, y: Any = None) -> pd.DataFrame:
+        """Return only the features of the set."""
+        return self.transform(frame)
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return the evidence, one row per feature."""
-        return self.evidence.copy()
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Return the names of the columns that `transform` gives."""
+        return np.array(self.features, dtype=object)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the set as JSON types (schema ``invariant_set``)."""
-        rows = self.evidence.astype(object).where(self.evidence.notna(), None)
-        return {
-            "$schema": SCHEMA_ID,
-            "meaning": self.meaning,
-            "environment": self.environment,
-            "margin": float(self.margin),
-            "features": list(self.features),
-            "evidence": rows.to_dict(orient="records"),
-            "provenance": None if self.provenance is None else self.provenance.to_dict(),
-        }
+    def mask(self, columns: Iterable[str]) -> NDArray[np.bool_]:
+        """Mark the features of the set among the columns of an array.
 
-    def digest(self) -> str:
-        """Return the sha256 of everything but the provenance."""
-        return digest({k: v for k, v in self.to_dict().items() if k != "provenance"})
+        Parameters
+        ----------
+        columns : iterable of str
+            Of the array, in order.
 
-    def save(self, path: str | Path) -> None:
-        """Write the set as JSON, with a digest that `load` checks."""
-        document = {**self.to_dict(), "digest": self.digest()}
-        validate(document, "invariant_set")
-        write_text(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
-
-    @classmethod
-    def load(cls, path: str | Path) -> InvariantSet:
-        """Read a set written by `save`.
+        Returns
+        -------
+        ndarray of bool, shape (n_columns,)
 
         Raises
         ------
-        FileReadError, SchemaError
-            If the file is missing, or not an invariant set of this version.
-        InvalidInputError
-            If the content does not match its digest: it was changed after it was written.
+        UnknownNameError
+            If a feature of the set is not among them.
         """
-        document = read_document(path, "invariant_set")
-        evidence = pd.DataFrame(document["evidence"], columns=list(EVIDENCE_COLUMNS))
-        made = document["provenance"]
-        found = cls(
-            features=tuple(document["features"]),
-            meaning=document["meaning"],
-            environment=document["environment"],
-            margin=document["margin"],
-            evidence=evidence,
-            provenance=None if made is None else Provenance.from_dict(made),
+        names = [str(name) for name in columns]
+        check_columns(pd.DataFrame(columns=names), self.features, "invariant set")
+        return np.isin(np.array(names, dtype=object), list(self.features))
+
+    def __sklearn_clone__(self) -> Self:
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    # ---- back to images ------------------------------------------------------------------
+
+    def with_source(self, table: FeatureTable, *, graph: Any = None) -> InvariantSet:
+        """Return the set with what it takes to compute its features from new images.
+
+        Parameters
+        ----------
+        table : FeatureTable
+            What the set was found in: column dictionary, extraction settings, hash.
+        graph : CausalGraph, optional
+            Its hash is noted.
+
+        Raises
+        ------
+        UnknownNameError
+            If the table lacks a feature of the set.
+        """
+        check_columns(table.frame, self.features, "invariant set")
+        inputs = {**self.inputs, "table": table.digest()}
+        if graph is not None:
+            document = {k: v for k, v in graph.to_dict().items() if k != "provenance"}
+            inputs["graph"] = digest(document)
+        known = {column.name: column.original_name for column in table.columns}
+        made = table.provenance
+        return replace(
+            self,
+            inputs=inputs,
+            original_names={name: known[name] for name in self.features if known[name]},
+            extraction=None if made is None or made.stage != "extract" else dict(made.settings),
+            environments=self.environments or _levels(table, self.environment),
         )
-        content = {k: v for k, v in document.items() if k not in ("provenance", "digest")}
-        if digest(content) != document["digest"]:
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the extractor's parameter file that computes these features from new images.
+
+        See `parameter_document` for what the format can say.
+
+        Raises
+        ------
+        InvalidInputError
+            If the set does not know how its features were extracted (`with_source`), or the file
+            format cannot say it.
+        """
+        lost = [name for name in self.features if name not in self.original_names]
+        if self.extraction is None or lost:
             raise InvalidInputError(
-                f"{Path(path).name}: the content does not match its digest, so the file was"
-                " changed after it was written; export the set again"
+                "the set does not know how its features"
+                f"{f' ({lost[0]} ...)' if lost else ''} were extracted: add the feature table with"
+                " with_source(table), where table is what RadiomicsExtractor.extract() gave"
             )
-        return found
+        names = [self.original_names[name] for name in self.features]
+        return parameter_document(names, self.extraction)
 
-    def __repr__(self) -> str:
-        counts = ", ".join(f"{n} {verdict}" for verdict, n in self.counts().items())
-        return (
-            f"InvariantSet({len(self)} features stable across {self.environment!r}"
-            f" within {self.margin} SD; {counts})"
-        )
+    def save_parameters(self, path: str | Path) -> None:
+        """Write `parameters` as JSON, which `RadiomicsExtractor.from_parameter_file` reads."""
+        write_text(path, json.dumps(self.parameters(), indent=1, allow_nan=False) + "\n")
 
-    def _repr_html_(self) -> str:
-        shown: str = self.evidence.head(20).round(4).to_html(index=False, border=0)
-        return f"<p>{self!r}</p>{shown}"
+    def save(self, path: str | Path) -> None:
+        """Write the set, with a digest over all of it that `load` checks.
+
+        Parameters
+        ----------
+        path : path
+            A name that ends in ``.json``: one file. Else a folder: the set, its evidence as CSV,
+            and the extractor's parameter file where the set knows it.
+        """
+        super().save(path)
+        if Path(path).suffix != ".json" and self.features and self.original_names:
+            self.save_parameters(Path(path) / PARAMETERS_FILE)
+
+
+def _levels(table: FeatureTable, environment: str) -> tuple[str, ...]:
+    if environment not in table.frame.columns:
+        return ()
+    return tuple(sorted({str(level) for level in table.frame[environment].dropna().unique()}))

@@ -105,9 +105,9 @@ def build_scene(graph: CausalGraph, roles: Roles) -> Scene:
         direction = None if roles.content else _direction(edges, set(features), roles)
         nodes, edges = _collapsed(nodes, edges, set(features), content, image, roles)
         notes.append(
-            f"{len(features)} measured features stand for the image; what"
-            f" {_listed([roles.environment, *roles.attributes])} do to them is measurement, what"
-            " other nodes do to them is biology and acts on the content"
+            f"{len(features)} measured features stand for the image; an edge into them from"
+            f" {_listed([roles.environment, *roles.attributes])} is measurement and acts on the"
+            " image, one from any other node is biology and acts on the content"
         )
     elif roles.content is None:
         direction = _direction(edges, {image}, roles)

@@ -61,3 +61,12 @@ def test_refusals() -> None:
         d_separated(CHAIN, "a", "b", given="a")
     with pytest.raises(UnknownNameError, match="'z'"):
         d_separated(CHAIN, "a", "z")
+
+
+def test_ancestry_is_also_defined_with_hidden_causes() -> None:
+    graph = CausalGraph(
+        ("a", "b", "c"), np.array([[0, 2, 0], [3, 0, 2], [0, 2, 0]], dtype=np.int8), "admg"
+    )
+    assert ancestors(graph, "b") == ("a",)
+    assert ancestors(graph, "c") == ()
+    assert descendants(graph, "a") == ("b",)

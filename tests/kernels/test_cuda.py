@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import sys
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,10 @@ import pandas as pd
 import pytest
 
 from causalimg.discovery.bootstrap import BootstrapDiscovery
+from causalimg.discovery.lagrangian import CENTRAL_PATH, relax
 from causalimg.discovery.notears import NOTEARS
 from causalimg.errors import InvalidInputError, MissingDependencyError
-from causalimg.kernels import cuda, reference
+from causalimg.kernels import cuda, fused, reference
 from causalimg.kernels.device import choose_device, log_fallback
 from causalimg.kernels.lasso import lasso_given_order
 from causalimg.kernels.order_search import combined_factor, search_order
@@ -134,25 +137,46 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def lassos(cov: Any, order: Any, allowed: Any, penalty: Any) -> Any:
         found = [
-            lasso_given_order(c, o, allowed, penalty, np.zeros_like(c))
-            for c, o in zip(cov, order, strict=True)
+            lasso_given_order(c, o, allowed, p, np.zeros_like(c))
+            for c, o, p in zip(cov, order, penalty, strict=True)
         ]
         status = np.array([[f[2]] for f in found])
         return np.stack([f[0] for f in found]), np.stack([f[1] for f in found]), status
 
+    def relaxed(
+        cov: Any, penalty: Any, free: Any, start: Any, path: Any, *, tolerance: float,
+        max_ticks: int,
+    ) -> Any:  # fmt: skip
+        assert path == CENTRAL_PATH
+        found = relax(
+            lambda weights: reference.least_squares(weights, cov), penalty, free, start,
+            constraint="logdet", h_tolerance=0.0, tolerance=tolerance, max_iter=max_ticks,
+        )  # fmt: skip
+        objective, h = (
+            np.stack([stage[key] for stage in found.stages], axis=1) for key in ("objective", "h")
+        )
+        return found.weights, objective, h, np.full(h.shape, 7, dtype=np.int32)
+
     monkeypatch.setattr(cuda, "fault", lambda: None)
+    monkeypatch.setattr(fused, "_shared_limit", lambda: 227 * 1024)
+    monkeypatch.setattr(fused, "relax_fused", relaxed)
     monkeypatch.setattr(cuda, "to_device", np.asarray)
     monkeypatch.setattr(cuda, "search_orders", search)
     monkeypatch.setattr(cuda, "solve_lassos", lassos)
 
 
-@pytest.mark.parametrize("solver", ["order", "alm", "best"])
-def test_the_way_over_the_device_leads_to_the_same_graphs(pretend: None, solver: str) -> None:
+@pytest.mark.parametrize(
+    ("solver", "constraint"),
+    [("order", "logdet"), ("alm", "logdet"), ("alm", "squaring"), ("best", "logdet")],
+)
+def test_the_way_over_the_device_leads_to_the_same_graphs(
+    pretend: None, solver: str, constraint: str
+) -> None:
     rng = np.random.default_rng(1)
     mix = np.triu(rng.normal(size=(6, 6)), 1) + np.eye(6)
     table = pd.DataFrame(rng.normal(size=(400, 6)) @ mix)
     found = {
-        device: NOTEARS(standardize=False, solver=solver, device=device)
+        device: NOTEARS(standardize=False, solver=solver, constraint=constraint, device=device)
         for device in ("cpu", "cuda")
     }
     boots = {}
@@ -160,9 +184,42 @@ def test_the_way_over_the_device_leads_to_the_same_graphs(pretend: None, solver:
         model.fit(table)
         boots[device] = BootstrapDiscovery(model, n_bootstrap=12, random_state=0).fit(table)
     assert found["cuda"].stats_["device"] == "cuda"
+    stages = found["cuda"].stats_["stages"]
+    assert (solver != "order" and stages[0]["iterations"] == 7) == (
+        solver != "order" and constraint == "logdet"
+    )
     np.testing.assert_allclose(found["cpu"].graph_.weights, found["cuda"].graph_.weights)
     # a batch takes the steps of its slowest problem, so that near ties may end differently
     assert np.abs(boots["cpu"].support_ - boots["cuda"].support_).max() < 0.2
+
+
+@pytest.mark.parametrize("how", ["bic", "stability"])
+def test_a_path_over_the_device_chooses_as_on_the_cpu(pretend: None, how: str) -> None:
+    rng = np.random.default_rng(2)
+    mix = np.triu(rng.normal(size=(6, 6)), 1) + np.eye(6)
+    table = pd.DataFrame(rng.normal(size=(300, 6)) @ mix)
+    settings: dict[str, Any] = {"lambda1": how, "standardize": False, "solver": "order"}
+    here, there = (NOTEARS(**settings, device=d).fit(table) for d in ("cpu", "cuda"))
+    assert here.stats_["lambda1"] == there.stats_["lambda1"]
+    np.testing.assert_array_equal(here.graph_.marks, there.graph_.marks)
+
+
+@needs_device
+@pytest.mark.parametrize("d", [5, 40, 98])
+def test_the_fused_path_agrees_with_the_arrays_on_the_device(d: int) -> None:
+    _, cov, _ = _problem(3, d)
+    free, penalty = 1.0 - np.eye(d), np.full((d, d), 0.1)
+    if not fused.fits_fused(d, "logdet"):
+        pytest.skip("a block of this device has too little shared memory")
+    there = [cuda.to_device(a) for a in (cov, penalty, free, np.zeros_like(cov))]
+    got = fused.relax_fused(*there, CENTRAL_PATH, tolerance=1e-8, max_ticks=20)
+    mine = relax(
+        lambda weights: reference.least_squares(weights, cov), penalty, free, np.zeros_like(cov),
+        constraint="logdet", h_tolerance=1e-3, tolerance=1e-8, max_iter=20,
+    )  # fmt: skip
+    for stage, said in enumerate(mine.stages):
+        np.testing.assert_allclose(got[1][:, stage].get(), said["objective"], rtol=1e-6)
+    assert not fused.fits_fused(d, "squaring") and not fused.fits_fused(200, "logdet")
 
 
 def test_device_settings(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
@@ -181,3 +238,32 @@ def test_device_settings(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
         choose_device("tpu")
     monkeypatch.setattr(cuda, "fault", lambda: None)
     assert choose_device("auto") == "cuda"
+
+
+class _Pretended:
+    """Stands for CuPy: its first allocation raises."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def zeros(self, n: int) -> Any:
+        raise self.error
+
+
+def test_a_fault_of_the_driver_is_said_and_any_other_is_raised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class CUDARuntimeError(RuntimeError):
+        pass
+
+    CUDARuntimeError.__module__ = "cupy_backends.cuda.api.runtime"
+    for error, said in (
+        (CUDARuntimeError("cudaErrorInsufficientDriver"), "no device answers .*Insufficient"),
+        (ImportError("libcudart"), "CuPy cannot be imported .libcudart"),
+    ):
+        monkeypatch.setitem(sys.modules, "cupy", _Pretended(error))
+        found = cuda.fault()
+        assert found is not None and re.search(said, found)
+    monkeypatch.setitem(sys.modules, "cupy", _Pretended(ZeroDivisionError()))
+    with pytest.raises(ZeroDivisionError):
+        cuda.fault()

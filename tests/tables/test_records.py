@@ -135,7 +135,11 @@ def test_an_older_or_other_document_is_refused_by_its_schema(
     path = tmp_path / "set.json"
     stable.save(path)
     document = json.loads(path.read_text())
-    document["$schema"] = document["$schema"].replace("1.0.0", "0.9.0")
+    document["$schema"] = document["$schema"].replace("2.0.0", "1.0.0")
+    path.write_text(json.dumps(document))
+    with pytest.raises(SchemaError, match=r"format version 1\.0\.0.* reads 2\.0\.0: make it again"):
+        InvariantSet.load(path)
+    document["$schema"] = "https://causalimg.org/schemas/effect_table/1.0.0"
     path.write_text(json.dumps(document))
     with pytest.raises(SchemaError, match=r"not a valid invariant_set document: at \$schema"):
         InvariantSet.load(path)

@@ -1,0 +1,325 @@
+"""Greedy climbing between equivalence classes, with trials of deletions.
+
+What every move gains is kept for each pair of nodes, and renewed only around the nodes that a move
+changed. ``bound`` is what a move gains if no path is in its way; that is looked at when the move
+is the best. A move that paths forbid is held, with the steps of the paths, until one of the steps
+is gone.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from causalimg.kernels.class_moves import (
+    DELETE,
+    INSERT,
+    TURN,
+    best_moves,
+    clique_gains,
+    first_valid,
+    moved,
+    separated,
+)
+from causalimg.kernels.equivalence import agrees, cliques, complete
+from causalimg.kernels.score_gains import Score, gains_of
+
+FLIP = 3
+CLIQUES = 4096  # around one node; further ones are not looked at
+STEPS = 12  # kept of the paths that forbid a move
+GAINED, HELD, CUT, TRIALS, BANNED_X, BANNED_Y = 4, 5, 6, 7, 8, 9  # places in ``tally``
+
+
+class Climb(NamedTuple):
+    """A class and its moves; arrays indexed by the node ``y`` that a move leads into, then ``x``.
+
+    ``open``: the class. ``bound``, ``usable``: shape (d, 4, d), gains of each kind of move, and
+    without those held. ``top``: the largest usable, shape (d, 4). ``own[y]``: what each node adds
+    to ``y`` given its parents. ``allowed``, ``forbidden``, ``fixed``: knowledge. ``length``,
+    ``steps``: of held moves, 0 for none, -1 for unknown. ``held``: pairs, ``y * d + x``.
+    ``total``: what was gained. ``tally``: moves of each kind and further numbers.
+    """
+
+    open: np.ndarray
+    bound: np.ndarray
+    usable: np.ndarray
+    top: np.ndarray
+    own: np.ndarray
+    allowed: np.ndarray
+    forbidden: np.ndarray
+    fixed: np.ndarray
+    length: np.ndarray
+    steps: np.ndarray
+    held: np.ndarray
+    total: np.ndarray
+    tally: np.ndarray
+
+
+@njit(cache=True, nogil=True)
+def _base(open_: np.ndarray, y: int, more: np.ndarray) -> np.ndarray:
+    """Return the parents of ``y`` and the members of ``more``, sorted."""
+    d = open_.shape[0]
+    out = np.empty(d, dtype=np.int64)
+    size = 0
+    for x in range(d):
+        if more[x] or (open_[x, y] and not open_[y, x]):
+            out[size] = x
+            size += 1
+    return out[:size]
+
+
+@njit(cache=True, nogil=True)
+def _row(c: Climb, score: Score, y: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cliques around ``y`` and what each node adds to it with each of them."""
+    member, whole = cliques(c.open, y, CLIQUES)
+    if not whole:
+        c.tally[CUT] = 1
+    gains = np.empty((len(member), len(c.open)))
+    for k in range(len(member)):
+        gains[k] = gains_of(score, y, _base(c.open, y, member[k]))
+    return member, gains
+
+
+@njit(cache=True, nogil=True)
+def flip_gains(
+    c: Climb, score: Score, x: int, y: int, member: np.ndarray, gains: np.ndarray, least: float
+) -> np.ndarray:
+    """Return what turning ``x --- y`` gains with each clique; -inf if invalid or below least."""
+    d = len(c.open)
+    out = np.full(len(member), -np.inf)
+    if not c.allowed[x, y] or c.fixed[x, y]:
+        return out
+    for k in range(len(member)):
+        if member[k, x] or gains[k, x] <= least:
+            continue
+        fits = True
+        shared = np.zeros(d, dtype=np.bool_)
+        for u in range(d):
+            if member[k, u]:
+                if not c.allowed[u, y]:
+                    fits = False
+                    break
+                shared[u] = c.open[u, x] or c.open[x, u]
+        if fits and separated(c.open, y, x, member[k]):
+            out[k] = gains[k, x] - gains_of(score, x, _base(c.open, x, shared))[y]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def renew(c: Climb, score: Score, y: int, turning: bool) -> None:
+    """Compute the moves into ``y`` anew."""
+    d = len(c.open)
+    member, gains = _row(c, score, y)
+    bound = c.bound[y]
+    best_moves(
+        c.open, y, member, gains, c.own[:, y].copy(), c.allowed, c.fixed[y].copy(), bound[:3]
+    )
+    bound[FLIP] = -np.inf
+    if not turning:
+        bound[TURN] = -np.inf
+    elif len(member) > 2:
+        for x in range(d):
+            if x != y and c.open[x, y] and c.open[y, x]:
+                bound[FLIP, x] = flip_gains(c, score, x, y, member, gains, 0.0).max()
+    if c.tally[BANNED_Y] == y:
+        bound[INSERT, c.tally[BANNED_X]] = -np.inf
+    c.usable[y] = bound
+    _lift(c, y)
+
+
+@njit(cache=True, nogil=True)
+def _lift(c: Climb, y: int) -> None:
+    for kind in range(4):
+        top = -np.inf
+        for x in range(len(c.open)):
+            top = max(top, c.usable[y, kind, x])
+        c.top[y, kind] = top
+
+
+@njit(cache=True, nogil=True)
+def start(c: Climb, score: Score, turning: bool) -> None:
+    """Fill the tables for the class."""
+    d = len(c.open)
+    none = np.zeros(d, dtype=np.bool_)
+    for y in range(d):
+        c.own[y] = gains_of(score, y, _base(c.open, y, none))
+    for y in range(d):
+        renew(c, score, y, turning)
+
+
+@njit(cache=True, nogil=True)
+def pair_gains(
+    c: Climb, score: Score, kind: int, x: int, y: int, member: np.ndarray, gains: np.ndarray
+) -> np.ndarray:
+    """Return what a move gains with each clique, paths not looked at."""
+    if kind == FLIP:
+        return flip_gains(c, score, x, y, member, gains, -np.inf)
+    back = c.own[x, y] if kind == TURN else 0.0
+    return clique_gains(kind, c.open, x, y, member, gains, back, c.allowed)
+
+
+@njit(cache=True, nogil=True)
+def _make(
+    c: Climb, score: Score, x: int, y: int, after: np.ndarray, turning: bool
+) -> None:
+    """Replace the class by the one after a move, and renew what that changes."""
+    d = len(c.open)
+    before = c.open.copy()
+    c.open[:] = after
+    touched = np.zeros(d, dtype=np.bool_)
+    changed = np.zeros(d, dtype=np.bool_)
+    for i in range(d):
+        for j in range(d):
+            if before[i, j] != after[i, j]:
+                changed[i] = changed[j] = True
+    none = np.zeros(d, dtype=np.bool_)
+    touched[x] = touched[y] = True
+    for b in range(d):
+        if (after[b, x] and after[x, b]) or (after[b, y] and after[y, b]):
+            touched[b] = True
+    new = np.zeros(d, dtype=np.bool_)
+    for a in range(d):
+        for b in range(d if changed[a] else 0):
+            if before[b, a] != after[b, a]:
+                touched[a] = True  # its parents or its unoriented edges
+            if (before[b, a] and not before[a, b]) != (after[b, a] and not after[a, b]):
+                new[a] = True
+    for a in range(d):
+        for b in range(d if new[a] and turning else 0):
+            if after[b, a] and after[a, b]:
+                touched[b] = True
+    for a in range(d):
+        if not new[a]:
+            continue
+        own = gains_of(score, a, _base(after, a, none))
+        for b in range(d):
+            if after[b, a] and not after[a, b] and not touched[b] and turning:
+                # of the moves into b only the turn of b -> a gains something else
+                c.bound[b, TURN, a] += c.own[a, b] - own[b]
+                if c.length[b, a] == 0:
+                    c.usable[b, TURN, a] = c.bound[b, TURN, a]
+                    _lift(c, b)
+        c.own[a] = own
+    kept = 0
+    released = np.zeros(d, dtype=np.bool_)
+    for y_ in range(d):
+        if touched[y_]:
+            renew(c, score, y_, turning)
+    for h in range(c.tally[HELD]):
+        y_, x_ = c.held[h] // d, c.held[h] % d
+        if _still_held(c, x_, y_, touched[y_]):
+            c.held[kept] = c.held[h]
+            kept += 1
+            if touched[y_]:
+                c.usable[y_, :, x_] = -np.inf
+                released[y_] = True
+        else:
+            c.length[y_, x_] = 0
+            if not touched[y_]:
+                c.usable[y_, :, x_] = c.bound[y_, :, x_]
+                released[y_] = True
+    c.tally[HELD] = kept
+    for y_ in range(d):
+        if released[y_]:
+            _lift(c, y_)
+
+
+@njit(cache=True, nogil=True)
+def _alone(open_: np.ndarray, y: int) -> bool:
+    """Tell whether ``y`` has no unoriented edge."""
+    for u in range(len(open_)):
+        if open_[u, y] and open_[y, u]:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _still_held(c: Climb, x: int, y: int, renewed: bool) -> bool:
+    """Tell whether what forbade a move still does.
+
+    If ``y`` was renewed and has no unoriented edge, any path that is still there forbids it.
+    """
+    d = len(c.open)
+    size = c.length[y, x]
+    if size <= 0:
+        return False
+    if renewed and (c.open[x, y] or not _alone(c.open, y)):
+        return False
+    for s in range(size):
+        u, v = c.steps[y, x, s] // d, c.steps[y, x, s] % d
+        if not c.open[u, v]:
+            return False
+        if c.open[y, x] and ((u == y and v == x) or (c.open[v, x] and c.open[x, v])):
+            return False  # a turn: neither its own edge nor a neighbour of x
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _step(c: Climb, score: Score, low: int, high: int, least: float, turning: bool) -> bool:
+    """Make the best move of two kinds (which may be the same); False if there is none."""
+    d = len(c.open)
+    while True:
+        best, kind, y = least, -1, 0
+        for k in range(d):
+            if c.top[k, low] > best:
+                best, kind, y = c.top[k, low], low, k
+            if c.top[k, high] > best:
+                best, kind, y = c.top[k, high], high, k
+        if kind < 0:
+            return False
+        x = int(np.argmax(c.usable[y, kind]))
+        if _alone(c.open, y):  # one clique, the empty one: the bound is its gain
+            member = np.zeros((1, d), dtype=np.bool_)
+            values = np.array([c.bound[y, kind, x]])
+        else:
+            member, gains = _row(c, score, y)
+            values = pair_gains(c, score, kind, x, y, member, gains)
+        unknown = False
+        found = -np.inf
+        count = 0
+        while True:
+            if kind == DELETE or kind == FLIP:
+                at = int(np.argmax(values))
+                if values[at] <= least:
+                    at = -1
+            else:
+                at, steps = first_valid(kind, c.open, x, y, member, values, least)
+                count = len(steps)
+                if count > STEPS:
+                    unknown = True
+                else:
+                    c.steps[y, x, :count] = steps
+            if at < 0:
+                break
+            found = values[at]
+            if found < best - least / 2:
+                break
+            ok, after = complete(moved(kind, c.open, x, y, member[at]))
+            if ok and agrees(after, c.forbidden):
+                c.total[0] += found
+                c.tally[kind] += 1
+                _make(c, score, x, y, after, turning)
+                return True
+            values[at] = -np.inf
+            found = -np.inf
+            unknown = True
+        if c.length[y, x] == 0:
+            c.held[c.tally[HELD]] = y * d + x
+            c.tally[HELD] += 1
+        c.length[y, x] = -1 if unknown or count == 0 else count
+        c.usable[y, kind, x] = found
+        _lift(c, y)
+
+
+@njit(cache=True, nogil=True)
+def climb(c: Climb, score: Score, least: float, turning: bool, inserting: bool) -> None:
+    """Make the best deletion, else the best turn, else the best insertion, until none gains."""
+    while True:
+        if _step(c, score, DELETE, DELETE, least, turning):
+            continue
+        if turning and _step(c, score, TURN, FLIP, least, turning):
+            continue
+        if not inserting or not _step(c, score, INSERT, INSERT, least, turning):
+            return

@@ -1,0 +1,103 @@
+"""Escape from a local optimum: deletions on trial, each followed by a climb."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from causalimg.kernels.class_climb import (
+    BANNED_X,
+    BANNED_Y,
+    TRIALS,
+    Climb,
+    _make,
+    _row,
+    climb,
+    pair_gains,
+    renew,
+)
+from causalimg.kernels.class_moves import DELETE, moved
+from causalimg.kernels.equivalence import agrees, complete
+from causalimg.kernels.score_gains import Score
+
+
+@njit(cache=True, nogil=True)
+def _copy(source: Climb, to: Climb) -> None:
+    to.open[:] = source.open
+    to.bound[:] = source.bound
+    to.usable[:] = source.usable
+    to.top[:] = source.top
+    to.own[:] = source.own
+    to.length[:] = source.length
+    to.steps[:] = source.steps
+    to.held[:] = source.held
+    to.total[:] = source.total
+    to.tally[:] = source.tally
+
+
+@njit(cache=True, nogil=True)
+def deletions(c: Climb, score: Score) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return every deletion, the best first: gains, ``(x, y)``, and the cliques."""
+    d = len(c.open)
+    room = 64
+    value = np.empty(room)
+    pair = np.empty((room, 2), dtype=np.int64)
+    clique = np.zeros((room, d), dtype=np.bool_)
+    size = 0
+    for y in range(d):
+        if np.max(c.bound[y, DELETE]) == -np.inf:
+            continue
+        member, gains = _row(c, score, y)
+        for x in range(d):
+            if c.bound[y, DELETE, x] == -np.inf:
+                continue
+            values = pair_gains(c, score, DELETE, x, y, member, gains)
+            for k in range(len(member)):
+                if values[k] == -np.inf:
+                    continue
+                if size == room:
+                    room *= 2
+                    value = np.concatenate((value, np.empty(size)))
+                    pair = np.concatenate((pair, np.empty((size, 2), dtype=np.int64)))
+                    clique = np.concatenate((clique, np.zeros((size, d), dtype=np.bool_)))
+                value[size] = values[k]
+                pair[size, 0], pair[size, 1] = x, y
+                clique[size] = member[k]
+                size += 1
+    order = np.argsort(-value[:size], kind="mergesort")
+    return value[order], pair[order], clique[order]
+
+
+@njit(cache=True, nogil=True)
+def try_deletions(c: Climb, spare: Climb, score: Score, least: float, turning: bool) -> None:
+    """Try each deletion with its insertion barred; keep what climbs higher, until none does.
+
+    The edge may not be inserted into the same node again, but it may from the other side.
+    ``spare`` has the shapes of ``c`` and is overwritten.
+    """
+    again = True
+    while again:
+        again = False
+        value, pair, clique = deletions(c, score)
+        for k in range(len(value)):
+            x, y = pair[k]
+            ok, after = complete(moved(DELETE, c.open, x, y, clique[k]))
+            if not ok or not agrees(after, c.forbidden):
+                continue
+            trials = c.tally[TRIALS] + 1
+            _copy(c, spare)
+            c.tally[BANNED_X], c.tally[BANNED_Y] = x, y
+            c.total[0] += value[k]
+            c.tally[DELETE] += 1
+            _make(c, score, x, y, after, turning)
+            climb(c, score, least, turning, True)
+            c.tally[BANNED_X] = c.tally[BANNED_Y] = -1
+            if c.total[0] > spare.total[0] + least:
+                renew(c, score, y, turning)
+                climb(c, score, least, turning, True)
+                again = True
+            else:
+                _copy(spare, c)
+            c.tally[TRIALS] = trials
+            if again:
+                break
