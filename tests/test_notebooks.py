@@ -23,4 +23,4 @@ def test_notebook(path: Path) -> None:
 
 
 def test_there_are_notebooks() -> None:
-    assert [path.stem for path in NOTEBOOKS] == ["01_quickstart"]
+    assert [path.stem for path in NOTEBOOKS] == ["01_quickstart", "07_training", "discovery_tests"]
