@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
   && { echo $$p; break; }; done)
 comma := ,
 COMPILER := $(shell command -v cc || command -v gcc || command -v clang)
-EXTRAS := torch,dicom,cluster$(if $(COMPILER),$(comma)engines)
+EXTRAS := lightning,monai,dicom,cluster$(if $(COMPILER),$(comma)engines)
 BIN := .venv/bin
 READY := .venv/.ready
 

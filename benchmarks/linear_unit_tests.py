@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from causalimg.training.penalty import Batch, Penalty
-from causalimg.training.risk import IRM, Bottleneck, GradientAgreement, VREx, sample_losses
+from causalimg.training.risk import IRM, GradientAgreement, VREx, sample_losses
 
 D = 5
 PROBLEMS = ("Example1", "Example1s", "Example2", "Example2s", "Example3", "Example3s")
@@ -38,7 +38,7 @@ _MEANS = {
     "Example3s": (0.485, 0.485, 0.485, 0.013),
 }
 PUBLISHED = {name: dict(zip(_COLUMNS, row, strict=True)) for name, row in _MEANS.items()}
-METHODS = ("ERM", "IRM", "V-REx", "IGA", "IB-IRM", "Oracle")
+METHODS = ("ERM", "IRM", "V-REx", "IGA", "Oracle")
 
 
 @dataclass(frozen=True)
@@ -105,14 +105,12 @@ def error(problem: str, method: str, seed: int, n: int, steps: int) -> float:
         return losses(logits, y, regression)
 
     strength = 0.67 if regression else 10.0
-    irm = (strength, IRM("site", loss=loss, split=False))
     chosen: dict[str, list[tuple[float, Penalty]]] = {
-        "IRM": [irm],
+        "IRM": [(strength, IRM("site", loss=loss, split=False))],
         "V-REx": [(1.0 if regression else 10.0, VREx("site", loss=loss))],
         "IGA": [(1.0, GradientAgreement("site", head.parameters(), loss=loss))],
-        "IB-IRM": [irm, (0.1, Bottleneck())],
     }
-    step_by = torch.optim.Adam(head.parameters(), lr=1e-2)
+    step_by = torch.optim.Adam(head.parameters(), lr=2e-2)
     for _ in range(steps):
         logits = head(data.x)[:, 0]
         total = loss(logits, data.y).mean()
@@ -134,7 +132,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=50)
     parser.add_argument("--n", type=int, default=1000, help="rows of each environment")
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=list(PROBLEMS))
     parser.add_argument(
         "--out", type=Path, default=Path("benchmarks/results/linear_unit_tests.json")

@@ -1,4 +1,4 @@
-"""Plug-ins by entry point: extractors, discovery methods, effect estimators, plots."""
+"""Plug-ins by entry point: extractors, independence tests, discovery, effects, plots."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from typing import Any
 
 from causalimg.errors import MissingDependencyError, UnknownNameError, nearest
 
-GROUPS = ("causalimg.extractors", "causalimg.discovery", "causalimg.effects", "causalimg.plots")
+GROUPS = (
+    "causalimg.extractors",
+    "causalimg.ci_tests",
+    "causalimg.discovery",
+    "causalimg.effects",
+    "causalimg.plots",
+)
 
 
 def _points(group: str) -> dict[str, EntryPoint]:

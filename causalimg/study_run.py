@@ -312,7 +312,7 @@ class StudyRun:
                 **section.model_dump(),
             ).fit(table.frame, features=table.features, effects=self._aipw(table))
             found: InvariantSet = fitted.invariant_set_
-            return found
+            return found.with_source(table)
 
         return self.ledger.run(
             "invariant",

@@ -18,6 +18,7 @@ from causalimg import CausalGraph, EffectTable, FeatureTable, InvariantSet
 from causalimg.cli import app, main
 from causalimg.datasets import phantom_cohort
 from causalimg.study_result import FILES
+from causalimg.training.plan import ConstraintPlan
 
 ROLES = ["--context", "site", "--context", "scanner", "--context", "protocol",
          "--covariate", "age", "--covariate", "sex", "--outcome", "malignant"]  # fmt: skip
@@ -63,6 +64,39 @@ def test_stages_one_by_one(folder: Path, features: Path, tmp_path: Path) -> None
     assert done.exit_code == 0, done.output
     graph = CausalGraph.load(tmp_path / "graph.json")
     assert not set(graph.parents("age")) and graph.support is not None
+
+
+def test_harmonize_removes_the_scanner_and_keeps_the_other_columns(
+    features: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "harmonized.parquet"
+    done = call("harmonize", features, "-b", "scanner", "-o", out)
+    assert done.exit_code == 0, done.output
+    before, after = FeatureTable.load(features), FeatureTable.load(out)
+    assert after.features == before.features
+    assert after.frame["malignant"].equals(before.frame["malignant"])
+    gaps = []
+    for table in (before, after):
+        means = table.frame.groupby("scanner")[table.features].mean()
+        gaps.append((means.diff().iloc[1] / before.frame[table.features].std()).abs())
+    assert gaps[1].median() < 0.3 * gaps[0].median()
+    done = call("harmonize", features, "-b", "scanner", "--preserve", "age", "-o", out, "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["features"] == len(before.features)
+
+
+def test_constraints_from_a_graph_file(tmp_path: Path) -> None:
+    nodes = ("malignant", "scanner", "site", "image")
+    graph = CausalGraph.from_directed(
+        nodes, [[0, 0, 0, 1], [0, 0, 0, 1], [1, 1, 0, 0], [0, 0, 0, 0]]
+    )
+    graph.save(tmp_path / "graph.json")
+    done = call("constraints", tmp_path / "graph.json", "--outcome", "malignant",
+                "-a", "scanner", "-e", "site", "-o", tmp_path / "plan.json")  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "content ⊥ scanner | malignant" in done.stdout
+    plan = ConstraintPlan.load(tmp_path / "plan.json")
+    assert plan.licensed_families() == ("conditional_alignment",)
 
 
 def test_a_plain_csv_of_features_is_enough(features: Path, tmp_path: Path) -> None:

@@ -10,13 +10,19 @@ import pytest
 import causalimg
 
 PUBLIC = {
-    "AIPW", "BootstrapDiscovery", "CausalGraph", "Cohort", "Column", "DML", "DRLearner",
-    "DifferenceInMeans", "DirectLiNGAM", "DoseResponse", "EffectTable", "EntropyBalance",
-    "FeatureTable", "GComputation", "GOLEM", "GraphKind", "IPW", "IbsiSettings", "InvariantSet",
-    "Knowledge", "Mark", "Matching", "MinPivot", "Moments", "NOTEARS", "PC", "Provenance",
-    "RadiomicsExtractor", "RedundancyFilter", "SortnRegress", "StableFeatures",
-    "Stratification", "Study", "StudyResult", "TMLE", "__version__", "datasets", "effects",
-    "graph", "metrics",
+    "AIPW", "ANM", "AnchorRegression", "BOSS", "BootstrapDiscovery", "CausalComBat",
+    "CausalGraph", "Cohort", "Column", "ComBat", "ComBatGAM", "CovBat", "DML", "DRLearner",
+    "DifferenceInMeans", "DirectLiNGAM", "DoseResponse", "EffectTable", "EntropyBalance", "FCI",
+    "FeatureTable", "FisherZ", "FrontDoor", "GComputation", "GES", "GOLEM", "GSquare",
+    "GraphKind", "HiddenICP", "ICALiNGAM", "ICP", "IPW", "IV", "IbsiSettings", "ImputedDiscovery",
+    "InvariantSet", "KCI", "Knowledge", "LongitudinalComBat", "Mark", "Matching", "MinPivot",
+    "MixedLRT", "Moments", "MultipleImputation", "NOTEARS", "NOTEARSMLP", "NonlinearICP", "PC",
+    "Provenance", "RCIT", "RadiomicsExtractor", "RedundancyFilter", "SortnRegress",
+    "StabilizedRegression", "StableFeatures", "Stratification", "Study", "StudyResult", "TMLE",
+    "TierRegression", "__version__", "cluster_graph", "cluster_stability", "datasets", "effects",
+    "find_identities", "graph", "harmonize", "invariance", "metrics", "nonparanormal",
+    "rank_transform", "read_graph", "shift", "skeptic_moments", "sortability_report",
+    "take_apart", "training", "write_graph",
 }  # fmt: skip
 HEAVY = ("SimpleITK", "matplotlib", "sklearn", "scipy", "networkx", "pydantic", "typer", "rich",
          "radiomics", "dowhy", "econml", "causallearn", "torch", "cupy", "numba",

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalimg.discovery.base import BaseDiscovery, Found, check_choice
+from causalimg.discovery.certificate import report
 from causalimg.discovery.data import DiscoveryData
-from causalimg.discovery.notears import ASSUMPTIONS, NOTEARS
 from causalimg.discovery.orders import compiled, polish
 from causalimg.discovery.regression import adaptive_lasso
+from causalimg.discovery.solvers import Solution
 from causalimg.discovery.sortability import explained, sortability
+from causalimg.discovery.task import ASSUMPTIONS, Task, check_number
 from causalimg.errors import InvalidInputError
 from causalimg.graph.core import CausalGraph
 from causalimg.graph.knowledge import Knowledge
@@ -70,16 +72,14 @@ class MinPivot(BaseDiscovery):
         self.knowledge = knowledge
 
     def _discover(self, data: DiscoveryData, knowledge: Knowledge) -> Found:
-        model = NOTEARS(
-            lambda1=self.lambda1,
-            threshold=self.threshold,
-            standardize=self.standardize,
-            solver="order",
-            device="cpu",
+        check_number("lambda1", self.lambda1)
+        check_number("threshold", self.threshold)
+        task = Task.of(
+            data, knowledge, lambda1=self.lambda1, standardize=self.standardize, method="MinPivot"
         )
-        task = model.task(data, knowledge, "MinPivot")
         order = compiled("order_search").min_pivot_order(task.problem.cov, task.problem.constraint)
-        found = model.assemble(task, {"min_pivot": polish(task.problem, order, refine=False)})
+        solution = Solution({"min_pivot": polish(task.problem, order, refine=False)})
+        found = report(task, solution, threshold=self.threshold, alpha=0.01)
         stats = {k: v for k, v in found.stats.items() if k not in ("convergence", "advice")}
         return Found(found.graph, stats, found.assumptions, found.attributes)
 

@@ -120,6 +120,8 @@ class BootstrapDiscovery(BaseEstimator):
     consensus_ : CausalGraph
         Edges with a share of at least ``threshold``, oriented where more than half of the
         resamples that have the edge agree; without cycles, and in line with the knowledge.
+    graphs_ : tuple of CausalGraph
+        The graph of each resample that could be fitted.
     estimator_ : BaseDiscovery
         Fitted on all rows.
     stats_ : dict
@@ -185,7 +187,7 @@ class BootstrapDiscovery(BaseEstimator):
         self._check_settings()
         table, clusters = self._clusters(X)
         estimator = clone(self.estimator).fit(table)
-        data = DiscoveryData.of(table)
+        data = self.estimator.read(table)
         seed = np.random.SeedSequence(self.random_state)
         results = self._refits(data, clusters, seed.spawn(self.n_bootstrap))
         failed = [r for r in results if isinstance(r, Failure)]
@@ -208,6 +210,7 @@ class BootstrapDiscovery(BaseEstimator):
             seed=self.random_state,
         )
         self.estimator_ = estimator
+        self.graphs_ = tuple(graphs)
         self.support_ = shares.support
         self.graph_ = replace(estimator.graph_, support=shares.support, provenance=provenance)
         self.consensus_ = replace(

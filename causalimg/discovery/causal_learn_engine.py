@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import redirect_stdout
+from io import StringIO
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -128,7 +131,38 @@ def pc_skeleton(
     return skeleton, sorted(colliders)
 
 
-def lingam_order(matrix: Float, before: NDArray[np.bool_]) -> list[int]:
+def fci_marks(data: DiscoveryData, alpha: float, max_condition: int | None) -> NDArray[np.int8]:
+    """Return the marks of causal-learn's FCI with Fisher's z, shape (d, d), as `CausalGraph`'s.
+
+    ``max_condition`` limits its first phase only.
+
+    Raises
+    ------
+    MissingDependencyError
+        If causal-learn is not installed.
+    InvalidInputError
+        If there are categorical columns, or only moments.
+    """
+    matrix = _rows(data)
+    try:
+        from causallearn.search.ConstraintBased.FCI import fci
+    except ImportError as error:
+        raise _missing(error) from error
+    with redirect_stdout(StringIO()):  # it prints edges
+        graph, _ = fci(
+            matrix,
+            "fisherz",
+            alpha,
+            depth=-1 if max_condition is None else max_condition,
+            show_progress=False,
+            node_names=list(data.columns),
+        )
+    # causal-learn: graph[j, i] is the mark at j's end; tail -1, arrow 1, circle 2
+    ends = np.asarray(graph.graph).T
+    return np.asarray(np.select([ends == -1, ends == 1, ends == 2], [3, 2, 1], 0), dtype=np.int8)
+
+
+def lingam_order(matrix: Float, before: NDArray[np.bool_], measure: str = "pwling") -> list[int]:
     """Return the causal order that causal-learn's DirectLiNGAM finds.
 
     Parameters
@@ -136,6 +170,7 @@ def lingam_order(matrix: Float, before: NDArray[np.bool_]) -> list[int]:
     matrix : ndarray, shape (n_samples, d)
     before : ndarray of bool, shape (d, d)
         ``[i, j]``: i is known to come before j.
+    measure : {"pwling", "kernel"}
 
     Raises
     ------
@@ -151,6 +186,63 @@ def lingam_order(matrix: Float, before: NDArray[np.bool_]) -> list[int]:
         # causal-learn reads row = effect: prior[i, j] == 0 says that no path leads from j to i
         prior = np.full(before.shape, -1)
         prior[before] = 0
-    model = DirectLiNGAM(prior_knowledge=prior)
+    model = DirectLiNGAM(prior_knowledge=prior, measure=measure)
     model.fit(matrix)
     return [int(k) for k in model.causal_order_]
+
+
+def anm_p_values(rows: Float) -> tuple[float, float]:
+    """Return causal-learn's p-values of the additive noise model in both directions.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n_samples, 2)
+
+    Raises
+    ------
+    MissingDependencyError
+        If causal-learn is not installed.
+    """
+    try:
+        from causallearn.search.FCMBased.ANM.ANM import ANM
+    except ImportError as error:
+        raise _missing(error) from error
+    forward, backward = ANM().cause_or_effect(rows[:, :1], rows[:, 1:])
+    return float(forward), float(backward)
+
+
+def score_search(method: str, data: DiscoveryData, penalty_discount: float) -> NDArray[np.uint8]:
+    """Run causal-learn's GES or BOSS with the Gaussian BIC.
+
+    Parameters
+    ----------
+    method : {"GES", "BOSS"}
+    data : DiscoveryData
+    penalty_discount : float
+
+    Returns
+    -------
+    ndarray of uint8, shape (d, d)
+        1 where an edge of the CPDAG can be followed.
+
+    Raises
+    ------
+    MissingDependencyError
+        If causal-learn is not installed.
+    InvalidInputError
+        If there are categorical columns, or only moments.
+    """
+    matrix = _rows(data)
+    try:
+        from causallearn.search.PermutationBased.BOSS import boss
+        from causallearn.search.ScoreBased.GES import ges
+    except ImportError as error:
+        raise _missing(error) from error
+    settings = {"lambda_value": penalty_discount / 2}
+    name = "local_score_BIC_from_cov"
+    if method == "GES":
+        graph = ges(matrix, name, parameters=settings)["G"].graph
+    else:
+        graph = boss(matrix, name, parameters=settings, verbose=False).graph
+    marks = np.asarray(graph)  # [i, j] is the mark at i: -1 tail, 1 arrow
+    return ((marks == -1) & (marks.T != 0)).astype(np.uint8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from causalimg.discovery.skeleton import Skeleton, conditional_tests
 from causalimg.graph.orientation import has_path, meek_closure, reachable
-from causalimg.stats.independence import FisherZ
+from causalimg.stats.ci_test import CITest
 
 Bool = NDArray[np.bool_]
 Float = NDArray[np.float64]
@@ -56,7 +56,13 @@ def unshielded(adjacent: Bool) -> list[Triple]:
 
 
 def find_colliders(
-    test: FisherZ, alpha: float, skeleton: Skeleton, *, forbidden: Bool, rule: str
+    test: CITest,
+    alpha: float,
+    skeleton: Skeleton,
+    *,
+    forbidden: Bool,
+    rule: str,
+    settled: Collection[tuple[int, int]] = (),
 ) -> Colliders:
     """Decide which unshielded triples are colliders.
 
@@ -65,7 +71,8 @@ def find_colliders(
     skeleton search used; z is a collider if it is in fewer than half (majority) or none
     (conservative) of the sets that separate, no collider if in more than half (all), and
     ambiguous otherwise or if no set separates. A pair that knowledge forbids has no separating
-    set of its own, and is voted on under every rule: its absence says nothing about z.
+    set of its own, and is voted on under every rule: its absence says nothing about z. For the
+    pairs in ``settled``, which no subset of neighbours separates, the set that did decides.
 
     References
     ----------
@@ -78,7 +85,7 @@ def find_colliders(
     ambiguous, to_vote = [], []
     for triple in triples:
         x, z, y = triple
-        if rule == "standard" and (x, y) in skeleton.separating:
+        if (rule == "standard" or (x, y) in settled) and (x, y) in skeleton.separating:
             if z not in skeleton.separating[(x, y)]:
                 strength[triple] = (0.0, -float(skeleton.p_max[x, y]))
         else:
@@ -101,7 +108,7 @@ def find_colliders(
 
 
 def _votes(
-    test: FisherZ,
+    test: CITest,
     alpha: float,
     skeleton: Skeleton,
     forbidden: Bool,

@@ -27,11 +27,15 @@ class EdgeShares:
         Symmetric: with any edge between i and j.
     support : ndarray
         ``arrows``, an edge without one direction adding one half to each side.
+    heads, tails : ndarray
+        ``[i, j]``: with an arrow, a tail at j's end of the edge between i and j.
     """
 
     arrows: Float
     presence: Float
     support: Float
+    heads: Float
+    tails: Float
 
 
 def edge_shares(graphs: Iterable[CausalGraph], nodes: Sequence[str]) -> EdgeShares:
@@ -45,16 +49,21 @@ def edge_shares(graphs: Iterable[CausalGraph], nodes: Sequence[str]) -> EdgeShar
     [[0.0, 0.75], [0.25, 0.0]]
     """
     d = len(nodes)
-    arrows, presence = np.zeros((d, d)), np.zeros((d, d))
+    arrows, presence, heads, tails = np.zeros((4, d, d))
     count = 0
     for graph in graphs:
         at = [graph.index(name) for name in nodes]
+        marks = graph.marks[np.ix_(at, at)]
         arrows += graph.directed()[np.ix_(at, at)]
-        presence += (graph.marks != Mark.NONE)[np.ix_(at, at)]
+        presence += marks != Mark.NONE
+        heads += marks == Mark.ARROW
+        tails += marks == Mark.TAIL
         count += 1
-    arrows, presence = arrows / max(count, 1), presence / max(count, 1)
+    arrows, presence, heads, tails = (
+        share / max(count, 1) for share in (arrows, presence, heads, tails)
+    )
     support = arrows + (presence - arrows - arrows.T) / 2
-    return EdgeShares(arrows, presence, support)
+    return EdgeShares(arrows, presence, support, heads, tails)
 
 
 def consensus_graph(
@@ -78,8 +87,17 @@ def consensus_graph(
         Share of graphs from which an edge enters; required edges always do.
     knowledge : Knowledge
     kind : GraphKind
-        ``dag`` gives a DAG, anything else a CPDAG.
+        ``dag`` gives a DAG, ``pag`` a PAG with the mark that more than half of the graphs with
+        the edge have at each end, or a circle; anything else a CPDAG.
     """
+    if kind is GraphKind.PAG:
+        kept = shares.presence >= threshold - 1e-12
+        marks = np.select(
+            [shares.heads > shares.presence / 2, shares.tails > shares.presence / 2],
+            [int(Mark.ARROW), int(Mark.TAIL)],
+            int(Mark.CIRCLE),
+        )
+        return CausalGraph(tuple(nodes), np.where(kept, marks, 0), kind, support=shares.support)
     forbidden = knowledge.forbidden_matrix(nodes)
     required = knowledge.required_matrix(nodes)
     dag = kind is GraphKind.DAG

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from causalimg.errors import InvalidInputError
 from causalimg.provenance import digest, sha256_frame
-from causalimg.tables.encode import encode, is_categorical
+from causalimg.tables.encode import Encoded, encode, is_categorical
 from causalimg.tables.encode import levels as levels_of
 from causalimg.tables.moments import Moments
 
@@ -45,14 +45,22 @@ class DiscoveryData:
     source: str
 
     @classmethod
-    def of(cls, table: Any) -> DiscoveryData:
+    def of(cls, table: Any, *, missing: bool = False) -> DiscoveryData:
         """Check and encode a DataFrame, an array or `Moments`.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame, ndarray or Moments
+        missing : bool
+            Whether cells may be missing. They are NaN in ``matrix`` then, and ``moments`` are
+            those of the table with each missing cell at its column's mean: good for finding
+            constant columns, not for tests.
 
         Raises
         ------
         InvalidInputError
-            Naming the columns: a name used twice, missing or infinite cells, a type that is not
-            a number or a category, a category with a level for every other row.
+            Naming the columns: a name used twice, missing or infinite cells, no cell at all, a
+            type that is not a number or a category, a category with a level for every other row.
         """
         if isinstance(table, Moments):
             ordered = tuple(sorted(table.columns))
@@ -60,14 +68,37 @@ class DiscoveryData:
             source = digest([ordered, moments.n, moments.mean, moments.cov])
             return cls(ordered, moments, None, table.columns, source)
         frame = _as_frame(table)
-        _check_cells(frame)
+        _check_cells(frame, missing)
         order = tuple(frame.columns)
         ordered = tuple(sorted(order))
         encoded = encode(frame, ordered)
         moments = Moments.from_matrix(
-            encoded.matrix, ordered, blocks=encoded.blocks, levels=encoded.levels
+            _filled(encoded.matrix), ordered, blocks=encoded.blocks, levels=encoded.levels
         )
         return cls(ordered, moments, encoded.matrix, order, sha256_frame(frame))
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The nodes with missing cells."""
+        if self.matrix is None:
+            return ()
+        holes = np.asarray(np.isnan(self.matrix).any(axis=0))
+        return tuple(name for name in self.columns if holes[self.moments.blocks[name]].any())
+
+    def encoded(self) -> Encoded:
+        """Return the rows, for tests that need them.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are no rows, only moments.
+        """
+        if self.matrix is None:
+            raise InvalidInputError(
+                "this test needs the rows, not only their moments; give a DataFrame"
+            )
+        names = [name for name in self.columns for _ in self.moments.blocks[name]]
+        return Encoded(self.matrix, tuple(names), self.moments.blocks, self.moments.levels)
 
     @property
     def categorical(self) -> tuple[str, ...]:
@@ -88,7 +119,7 @@ class DiscoveryData:
             raise InvalidInputError("moments hold no rows to resample; give the table instead")
         weights = np.bincount(rows, minlength=len(self.matrix)).astype(np.float64)
         whole = Moments.from_matrix(
-            self.matrix,
+            _filled(self.matrix),
             self.columns,
             weights=weights,
             blocks=self.moments.blocks,
@@ -183,22 +214,32 @@ def _as_frame(table: Any) -> pd.DataFrame:
     return frame
 
 
-def _check_cells(frame: pd.DataFrame) -> None:
-    holes, strange, unique = [], [], []
+def _filled(matrix: Float) -> Float:
+    """Return the rows with each missing cell at its column's mean."""
+    holes = np.isnan(matrix)
+    return np.where(holes, np.nanmean(matrix, axis=0), matrix) if holes.any() else matrix
+
+
+def _check_cells(frame: pd.DataFrame, may_miss: bool) -> None:
+    holes, strange, unique, empty = [], [], [], []
     for name in frame.columns:
         series = frame[name]
+        if may_miss and len(series) and series.isna().all():
+            empty.append(name)
+            continue
         if pd.api.types.is_datetime64_any_dtype(series.dtype) or pd.api.types.is_complex_dtype(
             series.dtype
         ):
             strange.append(f"{name!r} ({series.dtype})")
         elif is_categorical(series):
-            if missing := int(series.isna().sum()):
+            if (missing := int(series.isna().sum())) and not may_miss:
                 holes.append(f"{name!r} ({missing} missing)")
             if len(series) > 2 and len(levels_of(series)) > max(len(series) / 2, 2):
                 unique.append(f"{name!r} ({len(levels_of(series))} levels)")
         else:
             values = series.to_numpy(dtype=np.float64, na_value=np.nan)
             missing, infinite = int(np.isnan(values).sum()), int(np.isinf(values).sum())
+            missing = 0 if may_miss else missing
             if missing or infinite:
                 parts = [f"{missing} missing"] * bool(missing)
                 parts += [f"{infinite} infinite"] * bool(infinite)
@@ -207,10 +248,15 @@ def _check_cells(frame: pd.DataFrame) -> None:
         raise InvalidInputError(
             f"columns must be numbers or categories; not so: {', '.join(strange)}"
         )
+    if empty:
+        raise InvalidInputError(
+            f"columns without a single cell have no place in a graph; drop them: {empty}"
+        )
     if holes:
         raise InvalidInputError(
             f"discovery needs complete columns; of {len(frame)} rows: {', '.join(holes[:20])}."
-            " Drop or impute the cases, or leave out the columns"
+            " Drop or impute the cases, or leave out the columns (PC and FCI can also deal with"
+            ' missing cells themselves: missing="testwise" or "impute")'
         )
     if unique:
         raise InvalidInputError(

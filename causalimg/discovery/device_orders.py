@@ -42,7 +42,7 @@ def search_on_device(
     covs = np.stack([problem.cov for problem in problems])
     first = problems[0]
     allowed = np.ascontiguousarray(first.allowed.T)
-    penalty = np.ascontiguousarray(first.penalty.T)
+    penalty = np.stack([problem.penalty.T for problem in problems])
     out: list[tuple[list[Start], list[Solved]]] = [([], []) for _ in problems]
 
     for k in range(n_starts):
@@ -53,7 +53,7 @@ def search_on_device(
             order, score, running = cuda.search_orders(
                 cov, starts[rows], first.before, visits, FALL
             )
-            beta, objective, status = cuda.solve_lassos(cov, order, allowed, penalty)
+            beta, objective, status = cuda.solve_lassos(cov, order, allowed, penalty[rows])
             return tuple(to_host(a) for a in (order, score, running, beta, objective, status))
 
         parts = cuda.in_batches(solve, np.arange(len(problems)), len(problems))

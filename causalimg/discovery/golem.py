@@ -5,20 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from causalimg.discovery.base import BaseDiscovery, Found, check_choice
-from causalimg.discovery.context import add_context
+from causalimg.discovery.base import BaseDiscovery, Found, check_choice, check_share
 from causalimg.discovery.data import DiscoveryData
-from causalimg.discovery.notears import ASSUMPTIONS, NOTEARS
 from causalimg.discovery.orders import order_of
-from causalimg.discovery.sortability import explained, sortability
-from causalimg.errors import InvalidInputError
-from causalimg.graph.core import CausalGraph
+from causalimg.discovery.relaxation import to_host
+from causalimg.discovery.task import ASSUMPTIONS, Task, check_number
 from causalimg.graph.knowledge import Knowledge
 from causalimg.kernels import reference
-from causalimg.kernels.device import choose_device
+from causalimg.kernels.device import DEVICES, choose_device
 from causalimg.kernels.quasi_newton import minimise
 
 Float = NDArray[np.float64]
@@ -51,6 +47,8 @@ class GOLEM(BaseDiscovery):
     ----------
     graph_ : CausalGraph
         A DAG with weights.
+    edges_ : pandas.DataFrame
+        As in `NOTEARS`.
     stats_ : dict
         ``objective`` (at the end of the search, before anything was dropped), ``h``,
         ``stages``, ``cut`` (the weight at which the last cycle was cut), ``sortability``,
@@ -68,6 +66,7 @@ class GOLEM(BaseDiscovery):
 
     Examples
     --------
+    >>> import pandas as pd
     >>> rng = np.random.default_rng(0)
     >>> a = rng.normal(size=500)
     >>> table = pd.DataFrame({"b": 2 * a + rng.normal(size=500), "a": a})
@@ -105,9 +104,9 @@ class GOLEM(BaseDiscovery):
         self._check_settings()
         published = 0.02 if self.equal_variance else 0.002
         lambda1 = published if self.lambda1 is None else self.lambda1
-        task = NOTEARS(
-            lambda1=lambda1, standardize=self.standardize, solver="order", device="cpu"
-        ).task(data, knowledge, "GOLEM")
+        task = Task.of(
+            data, knowledge, lambda1=lambda1, standardize=self.standardize, method="GOLEM"
+        )
         problem, d = task.problem, len(task.scale)
         kernels: Any = reference
         cov: Any = problem.cov[None]
@@ -141,22 +140,12 @@ class GOLEM(BaseDiscovery):
                 }
             )
         h = float(kernels.exponential(point)[0][0])
-        relaxed = np.asarray(point[0].get() if hasattr(point, "get") else point[0])
-        pick = np.ix_(task.parts.searched, task.parts.searched)
-        required = task.required[pick]
+        relaxed = to_host(point[0])
+        required = task.required[task.pick]
         kept = np.where((np.abs(relaxed) > self.threshold) | required, relaxed, 0.0)
         order, cut = order_of(np.where(required, 0.0, kept), problem.before)
         among = (np.abs(kept) > cut) | required
-        count = len(task.parts.names)
-        edges = task.required.copy()
-        edges[pick] |= among
-        weights = np.zeros((count, count))
-        weights[pick] = np.where(among, kept, 0.0) * task.scale[None, :] / task.scale[:, None]
-        effects = add_context(
-            data.moments, task.parts, weights, edges,
-            forbidden=task.forbidden, required=task.required, alpha=self.alpha,
-        )  # fmt: skip
-        graph = CausalGraph.from_directed(data.columns, edges, weights=weights)
+        graph, frame, effects = task.graph_of(kept, among, self.alpha)
         names = task.parts.searched_names
         stats = {
             "objective": stages[-1]["objective"],
@@ -164,29 +153,18 @@ class GOLEM(BaseDiscovery):
             "stages": stages,
             "cut": cut,
             "causal_order": tuple(names[k] for k in order),
-            "sortability": {
-                "variance": sortability(among, task.variance),
-                "r2": sortability(among, explained(problem.cov)),
-            },
+            "sortability": task.sortability(among),
             "context_effects": effects,
         }
         model = EQUAL if self.equal_variance else UNEQUAL
         said = (*ASSUMPTIONS[:2], model, *task.parts.said)
-        return Found(graph, stats, said, {"edges_": _edges(graph)})
+        return Found(graph, stats, said, {"edges_": frame})
 
     def _check_settings(self) -> None:
-        check_choice("device", self.device, ("auto", "cpu", "cuda"))
-        for name in ("lambda1", "lambda2", "threshold"):
-            value = getattr(self, name)
-            if value is None and name == "lambda1":
-                continue
-            if not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
-                raise InvalidInputError(f"{name}={value!r} must be a number of 0 or more")
-        if not isinstance(self.max_iter, int | np.integer) or self.max_iter < 1:
-            raise InvalidInputError(f"max_iter={self.max_iter!r} must be a whole number >= 1")
-        if not isinstance(self.alpha, int | float) or not 0 < self.alpha < 1:
-            raise InvalidInputError(f"alpha={self.alpha!r} must be a number between 0 and 1")
-
-
-def _edges(graph: CausalGraph) -> pd.DataFrame:
-    return graph.to_frame()[["source", "target", "edge", "weight"]]
+        check_choice("device", self.device, DEVICES)
+        if self.lambda1 is not None:
+            check_number("lambda1", self.lambda1)
+        check_number("lambda2", self.lambda2)
+        check_number("threshold", self.threshold)
+        check_number("max_iter", self.max_iter, whole=True)
+        check_share("alpha", self.alpha)

@@ -10,10 +10,11 @@ from causalimg.kernels import reference
 from causalimg.kernels.quasi_newton import minimise
 
 Array = Any
+_FAR = 1e100  # a constraint beyond this counts as infinite, so that its square does not overflow
 Smooth = Callable[[Array], tuple[Array, Array]]
 CONSTRAINTS = ("logdet", "squaring", "exponential")
 # the central path of DAGMA: weights of the objective against the barrier, and its scale s
-_PATH = ((1.0, 1.0), (0.1, 0.9), (0.01, 0.8), (0.001, 0.7))
+CENTRAL_PATH = ((1.0, 1.0), (0.1, 0.9), (0.01, 0.8), (0.001, 0.7))
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,37 @@ def relax(
     if constraint == "logdet":
         return _central_path(loss, penalty, free, start, h_tolerance, tolerance, max_iter, kernels)
     acyclicity = kernels.squaring if constraint == "squaring" else kernels.exponential
+    return augmented(
+        loss, acyclicity, penalty, free, start,
+        h_tolerance=h_tolerance, tolerance=tolerance, max_iter=max_iter, kernels=kernels,
+    )  # fmt: skip
+
+
+def augmented(
+    loss: Smooth,
+    acyclicity: Smooth,
+    penalty: Array,
+    free: Array,
+    start: Array,
+    *,
+    h_tolerance: float,
+    tolerance: float,
+    max_iter: int,
+    rho: Array | None = None,
+    kernels: Any = reference,
+) -> Relaxed:
+    """Minimise loss and L1 penalty in an augmented Lagrangian of any acyclicity; as `relax`.
+
+    Parameters
+    ----------
+    acyclicity : callable
+        As ``loss``: coefficients (n_batch, d, p) -> values (n_batch,) and gradients.
+    rho : array, shape (n_batch,), optional
+        First weight of the squared constraint; 1 by default.
+    """
     xp = reference.array_module(start)
     weights = start
-    rho = xp.ones(len(start), dtype=start.dtype)
+    rho = xp.ones(len(start), dtype=start.dtype) if rho is None else rho
     alpha = xp.zeros(len(start), dtype=start.dtype)
     h = xp.full(len(start), xp.inf)
     stages: list[dict[str, Any]] = []
@@ -82,8 +111,9 @@ def relax(
         def smooth(point: Array, rho: Array = rho, alpha: Array = alpha) -> tuple[Array, Array]:
             value, slope = loss(point)
             size, bend = acyclicity(point)
-            value = value + size * (alpha + 0.5 * rho * size)
-            value = xp.where(xp.isfinite(value), value, xp.inf)
+            far = ~(size < _FAR)
+            size, bend = xp.where(far, 0.0, size), xp.where(far[:, None, None], 0.0, bend)
+            value = xp.where(far, xp.inf, value + size * (alpha + 0.5 * rho * size))
             return value, slope + (alpha + rho * size)[:, None, None] * bend
 
         found = minimise(
@@ -114,7 +144,7 @@ def _central_path(
     xp = reference.array_module(start)
     weights = start
     stages = []
-    for share, s in _PATH:
+    for share, s in CENTRAL_PATH:
         # a start outside the domain of a smaller s is drawn towards zero until it is inside
         for _ in range(60):
             outside = ~xp.isfinite(kernels.logdet(weights, s)[0])

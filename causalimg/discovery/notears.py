@@ -3,73 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+from sklearn.utils.metaestimators import available_if
 
-from causalimg.discovery.base import BaseDiscovery, Found, check_choice
-from causalimg.discovery.context import (
-    ContextSplit,
-    add_context,
-    covariance_given_context,
-    split_context,
-)
+from causalimg.discovery.base import BaseDiscovery, Found, check_choice, check_share
+from causalimg.discovery.certificate import report
 from causalimg.discovery.data import DiscoveryData
-from causalimg.discovery.lagrangian import CONSTRAINTS, Relaxed
-from causalimg.discovery.orders import (
-    OrderProblem,
-    Polished,
-    Solved,
-    Start,
-    best_of,
-    describe_start,
-    order_of,
-    search,
-)
-from causalimg.discovery.relaxation import relax_batch, resampled_moments
-from causalimg.discovery.sortability import explained, sortability
-from causalimg.discovery.stopping import Convergence
+from causalimg.discovery.lagrangian import CONSTRAINTS
+from causalimg.discovery.logistic import fit_logistic
+from causalimg.discovery.penalty import check_penalty, choose_penalty
+from causalimg.discovery.relaxation import resampled_moments
+from causalimg.discovery.solvers import SOLVERS, Settings, Solution, solve
+from causalimg.discovery.task import ASSUMPTIONS, Task, check_number
 from causalimg.errors import CausalImgError, InvalidInputError
-from causalimg.graph.core import CausalGraph
 from causalimg.graph.knowledge import Knowledge
 from causalimg.kernels.device import DEVICES, choose_device
 from causalimg.parallel import Failure
 
+__all__ = ["ASSUMPTIONS", "NOTEARS"]
 Float = NDArray[np.float64]
-SOLVERS = ("best", "order", "alm")
-H_TOLERANCE = 1e-3
-TOLERANCE = 1e-3  # of each stage: the polish is exact, so it need not be tight
-ASSUMPTIONS = (
-    "No unmeasured common cause of two measured variables (causal sufficiency).",
-    "The graph has no cycle, and every case comes from the same graph.",
-    "Relations are linear, and on the scale used the noise of every node has the same variance:"
-    " only then does the least-squares score orient edges.",
-)
-STANDARDIZED = (
-    "Every column was divided by its standard deviation, which makes equal noise variances"
-    " implausible: read the result as a sparse regression network, not as causal directions. PC"
-    " and DirectLiNGAM do not depend on the scale."
-)
-RAW = (
-    "The columns kept their units, and the units decide the arrows: rescaling one column can"
-    " reverse its edges (causalimg.discovery.rescaling tests it; stats_['sortability'] near 0 or 1"
-    " warns of it)."
-)
+LOSSES = ("l2", "logistic")
 
 
-@dataclass(frozen=True, eq=False)
-class Task:
-    """One data set as the solvers take it."""
-
-    data: DiscoveryData
-    parts: ContextSplit
-    forbidden: NDArray[np.bool_]
-    required: NDArray[np.bool_]
-    scale: Float
-    variance: Float
-    problem: OrderProblem
+def _takes_batches(model: Any) -> bool:
+    """Whether the covariances of a resample are all that is needed of it."""
+    return bool(model.loss == "l2" and model.lambda1 != "stability")
 
 
 class NOTEARS(BaseDiscovery):
@@ -82,8 +43,15 @@ class NOTEARS(BaseDiscovery):
 
     Parameters
     ----------
-    lambda1 : float
-        L1 penalty, on the scale used. Required edges are not penalised.
+    lambda1 : float or {"bic", "ebic", "stability"}
+        L1 penalty, on the scale used; required edges are not penalised. A name chooses it from a
+        path of 15 penalties: by the (extended) Bayesian information criterion of the graph that
+        would be returned, or as the smallest with edges stable over 20 random halves of the
+        rows (StARS).
+    loss : {"l2", "logistic"}
+        ``"logistic"`` is for columns of zeros and ones, has an intercept for each, works on the
+        rows and takes ``solver="alm"`` only; `standardize` does not apply. Covariances of such
+        columns are at most 0.25, so that penalties of 0.01 to 0.03 are usual.
     solver : {"best", "order", "alm"}
         ``"order"`` searches orders directly; ``"alm"`` takes them from the published continuous
         search with a smooth acyclicity constraint; ``"best"`` does both and keeps the lower
@@ -127,7 +95,8 @@ class NOTEARS(BaseDiscovery):
         won), ``objectives`` (of each solver), ``searches`` (of each start), ``stages`` (of the
         continuous search: ``weight``, ``h``, ``objective``, ``iterations``), ``n_weights``,
         ``n_below_threshold``, ``sortability`` (``variance`` and ``r2`` of the result),
-        ``context_effects``, ``device``.
+        ``context_effects``, ``device``; with a chosen penalty ``lambda1`` and ``path`` (one row
+        for each penalty).
     assumptions_ : tuple of str
 
     Raises
@@ -159,6 +128,7 @@ class NOTEARS(BaseDiscovery):
 
     Examples
     --------
+    >>> import pandas as pd
     >>> rng = np.random.default_rng(0)
     >>> a, b = rng.normal(size=(2, 500))
     >>> table = pd.DataFrame({"a": a, "b": b, "c": 2 * a + 2 * b + rng.normal(size=500)})
@@ -173,7 +143,8 @@ class NOTEARS(BaseDiscovery):
     def __init__(
         self,
         *,
-        lambda1: float = 0.1,
+        lambda1: float | str = 0.1,
+        loss: str = "l2",
         solver: str = "best",
         constraint: str = "logdet",
         standardize: bool = True,
@@ -187,6 +158,7 @@ class NOTEARS(BaseDiscovery):
         random_state: int | None = 0,
     ) -> None:
         self.lambda1 = lambda1
+        self.loss = loss
         self.solver = solver
         self.constraint = constraint
         self.standardize = standardize
@@ -201,17 +173,24 @@ class NOTEARS(BaseDiscovery):
 
     def _discover(self, data: DiscoveryData, knowledge: Knowledge) -> Found:
         self._check_settings()
-        found = self._solve([self.task(data, knowledge)])[0]
+        if self.loss == "logistic":
+            return fit_logistic(
+                data, knowledge, lambda1=float(self.lambda1), threshold=self.threshold,
+                constraint=self.constraint, max_iter=self.max_iter,
+            )  # fmt: skip
+        found = self._fit([self._task(data, knowledge)])[0]
         if isinstance(found, CausalImgError):
             raise found
         return found
 
+    @available_if(_takes_batches)
     def batch_size(self, n_features: int) -> int:
         """Return how many resamples to give to `run_batch` at a time."""
         self._check_settings()
         most = 1024 if choose_device(self.device) == "cuda" else 16
         return max(1, min(most, 2**27 // n_features**2))
 
+    @available_if(_takes_batches)
     def resampled(self, matrix: Float, counts: Float) -> tuple[Float, Float]:
         """Return the means and covariances of reweighted rows as one weighted Gram product.
 
@@ -222,6 +201,7 @@ class NOTEARS(BaseDiscovery):
         """
         return resampled_moments(matrix, counts, choose_device(self.device))
 
+    @available_if(_takes_batches)
     def run_batch(self, batch: Sequence[DiscoveryData]) -> list[Found | Failure]:
         """Learn the graphs of several data sets with the same columns as one problem.
 
@@ -242,11 +222,11 @@ class NOTEARS(BaseDiscovery):
             try:
                 knowledge = self._known(data)
                 data.check(full_rank=self._full_rank)
-                tasks.append(self.task(data, knowledge))
+                tasks.append(self._task(data, knowledge))
                 where.append(k)
             except CausalImgError as error:
                 out[k] = Failure(str(k), type(error).__name__, str(error))
-        for k, found in zip(where, self._solve(tasks, brief=True), strict=True):
+        for k, found in zip(where, self._fit(tasks, brief=True), strict=True):
             out[k] = (
                 Failure(str(k), type(found).__name__, str(found))
                 if isinstance(found, CausalImgError)
@@ -254,27 +234,20 @@ class NOTEARS(BaseDiscovery):
             )
         return [found for found in out if found is not None]
 
-    def task(self, data: DiscoveryData, knowledge: Knowledge, method: str = "NOTEARS") -> Task:
-        """Turn checked data into the problem that is solved; ``method`` is for messages."""
-        forbidden = knowledge.forbidden_matrix(data.columns)
-        required = knowledge.required_matrix(data.columns)
-        before = knowledge.precedence_matrix(data.columns)
-        parts = split_context(data.moments, forbidden, method)
-        cov = covariance_given_context(data.moments, parts)
-        variance = np.diag(cov).copy()
-        scale = np.sqrt(variance) if self.standardize else np.ones(len(cov))
-        pick = np.ix_(parts.searched, parts.searched)
-        problem = OrderProblem.of(
-            cov / scale[:, None] / scale[None, :],
-            self.lambda1,
-            forbidden[pick],
-            required[pick],
-            before[pick],
+    def _task(self, data: DiscoveryData, knowledge: Knowledge) -> Task:
+        fixed = 0.0 if isinstance(self.lambda1, str) else self.lambda1
+        return Task.of(
+            data, knowledge, lambda1=fixed, standardize=self.standardize, method="NOTEARS"
         )
-        return Task(data, parts, forbidden, required, scale, variance, problem)
 
-    def _solve(self, tasks: list[Task], *, brief: bool = False) -> list[Found | CausalImgError]:
-        """Solve every task; what runs on a device, runs as one batch for tasks of one size."""
+    def _settings(self, device: str) -> Settings:
+        return Settings(
+            self.solver, self.constraint, self.n_starts, self.refine, self.max_iter, device,
+            np.random.SeedSequence(self.random_state),
+        )  # fmt: skip
+
+    def _fit(self, tasks: list[Task], *, brief: bool = False) -> list[Found | CausalImgError]:
+        """Fit every task; what runs on a device, runs as one batch for tasks of one size."""
         widest = max((len(task.scale) for task in tasks), default=0)
         device = choose_device(self.device, worth=widest >= 500 or len(tasks) > 1)
         groups: dict[int, list[int]] = {}
@@ -282,150 +255,45 @@ class NOTEARS(BaseDiscovery):
             groups.setdefault(len(task.scale), []).append(k)
         out: dict[int, Found | CausalImgError] = {}
         for members in groups.values():
-            problems = [tasks[k].problem for k in members]
-            relaxed: list[Relaxed | None] = [None] * len(members)
-            searched: list[tuple[list[Start], list[Solved]] | None] = [None] * len(members)
-            if self.solver != "order":
-                relaxed = [*self._relax(problems, device)]
-            if self.solver != "alm" and device == "cuda":
-                from causalimg.discovery.device_orders import search_on_device
-
-                seed = np.random.SeedSequence(self.random_state)
-                searched = [*search_on_device(problems, self.n_starts, seed)]
-            for k, loose, orders in zip(members, relaxed, searched, strict=True):
-                try:
-                    out[k] = self._finish(tasks[k], loose, orders, device, brief)
-                except CausalImgError as error:
-                    out[k] = error
+            settings = self._settings(device)
+            if isinstance(self.lambda1, str):
+                for k in members:
+                    try:
+                        more = choose_penalty(tasks[k], self.lambda1, self.threshold, settings)
+                        out[k] = self._report(*more, device, brief)
+                    except CausalImgError as error:
+                        out[k] = error
+                continue
+            found = solve([tasks[k].problem for k in members], settings)
+            for k, solution in zip(members, found, strict=True):
+                out[k] = (
+                    solution
+                    if isinstance(solution, CausalImgError)
+                    else self._report(tasks[k], solution, {}, device, brief)
+                )
         return [out[k] for k in range(len(tasks))]
 
-    def _relax(self, problems: list[OrderProblem], device: str) -> list[Relaxed]:
-        return relax_batch(
-            problems,
-            constraint=self.constraint,
-            h_tolerance=H_TOLERANCE,
-            tolerance=TOLERANCE,
-            max_iter=self.max_iter,
-            device=device,
+    def _report(
+        self, task: Task, solution: Solution, more: dict[str, Any], device: str, brief: bool
+    ) -> Found:
+        found = report(
+            task, solution, threshold=self.threshold, alpha=self.alpha, device=device, brief=brief
         )
-
-    def _finish(
-        self,
-        task: Task,
-        loose: Relaxed | None,
-        searched: tuple[list[Start], list[Solved]] | None,
-        device: str,
-        brief: bool,
-    ) -> Found:
-        problem = task.problem
-        seed = np.random.SeedSequence(self.random_state)
-        starts: list[Start] = []
-        best: dict[str, Polished] = {}
-        if self.solver != "alm":
-            solved: list[Solved] | None = None
-            if searched is None:
-                starts = search(problem, self.n_starts, seed)
-            else:
-                starts, solved = searched
-            orders = [start.order for start in starts]
-            best["order"] = best_of(problem, orders, refine=self.refine, solved=solved, seed=seed)
-        if loose is not None:
-            order, _ = order_of(loose.weights[0], problem.before)
-            best["alm"] = best_of(problem, [order], refine=self.refine, seed=seed)
-        return self.assemble(task, best, starts, loose, device, brief=brief)
-
-    def assemble(
-        self,
-        task: Task,
-        best: dict[str, Polished],
-        starts: Sequence[Start] = (),
-        loose: Relaxed | None = None,
-        device: str = "cpu",
-        *,
-        brief: bool = False,
-    ) -> Found:
-        """Turn the solution with the lowest objective into a graph with its certificate.
-
-        ``brief``, for resamples, leaves out what a graph alone does not need.
-        """
-        problem = task.problem
-        winner = min(best, key=lambda name: best[name].objective)
-        polished = best[winner]
-        kept = np.abs(polished.weights) > self.threshold
-        d = len(task.parts.names)
-        pick = np.ix_(task.parts.searched, task.parts.searched)
-        edges = task.required.copy()
-        edges[pick] |= kept
-        inner = np.where(edges[pick], polished.weights, 0.0)
-        weights = np.zeros((d, d))
-        weights[pick] = inner * task.scale[None, :] / task.scale[:, None]
-        scaled = np.full((d, d), np.nan)
-        scaled[pick] = inner
-        among = edges[pick].copy()
-        effects = add_context(
-            task.data.moments, task.parts, weights, edges,
-            forbidden=task.forbidden, required=task.required, alpha=self.alpha,
-        )  # fmt: skip
-        graph = CausalGraph.from_directed(task.data.columns, edges, weights=weights)
-        said = (*ASSUMPTIONS, STANDARDIZED if self.standardize else RAW, *task.parts.said)
-        ended = _ended(polished, starts, loose)
-        if brief:
-            return Found(graph, {"objective": polished.objective, "convergence": ended}, said)
-        names = task.parts.searched_names
-        stats = {
-            "objective": polished.objective,
-            "kkt_residual": polished.kkt,
-            "acyclic": True,
-            "causal_order": tuple(names[k] for k in polished.order),
-            "convergence": ended,
-            "advice": ended.advice,
-            "solver": winner,
-            "objectives": {name: one.objective for name, one in best.items()},
-            "searches": [describe_start(start) for start in starts],
-            "stages": [] if loose is None else loose.stages,
-            "sweeps": polished.sweeps,
-            "moves": polished.moves,
-            "n_weights": int((polished.weights != 0).sum()),
-            "n_below_threshold": int(((polished.weights != 0) & ~among).sum()),
-            "sortability": {
-                "variance": sortability(among, task.variance),
-                "r2": sortability(among, explained(problem.cov)),
-            },
-            "context_effects": effects,
-            "device": device,
-        }
-        return Found(graph, stats, said, {"edges_": _edges(graph, scaled)})
+        found.stats.update(more)
+        return found
 
     def _check_settings(self) -> None:
+        check_choice("loss", self.loss, LOSSES)
         check_choice("solver", self.solver, SOLVERS)
         check_choice("constraint", self.constraint, CONSTRAINTS)
         check_choice("device", self.device, DEVICES)
-        for name in ("lambda1", "threshold"):
-            value = getattr(self, name)
-            if not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
-                raise InvalidInputError(f"{name}={value!r} must be a number of 0 or more")
-        for name in ("n_starts", "max_iter"):
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or value < 1:
-                raise InvalidInputError(f"{name}={value!r} must be a whole number of 1 or more")
-        if not isinstance(self.alpha, int | float) or not 0 < self.alpha < 1:
-            raise InvalidInputError(f"alpha={self.alpha!r} must be a number between 0 and 1")
-
-
-def _ended(polished: Polished, starts: Sequence[Start], loose: Relaxed | None) -> Convergence:
-    if not polished.exact:
-        return Convergence.LASSO_LEFT
-    if not polished.finished or not all(start.finished for start in starts):
-        return Convergence.SWEEPS_LEFT
-    if not starts and loose is not None and not bool(loose.reached[0]):
-        return Convergence.CONSTRAINT_LEFT
-    return Convergence.LOCAL_OPTIMUM
-
-
-def _edges(graph: CausalGraph, scaled: Float) -> pd.DataFrame:
-    frame = graph.to_frame()[["source", "target", "edge", "weight"]]
-    at = {name: k for k, name in enumerate(graph.nodes)}
-    frame["scaled_weight"] = [
-        float(scaled[at[a], at[b]]) for a, b in zip(frame["source"], frame["target"], strict=True)
-    ]
-    return frame
+        check_penalty(self.lambda1)
+        check_number("threshold", self.threshold)
+        check_number("n_starts", self.n_starts, whole=True)
+        check_number("max_iter", self.max_iter, whole=True)
+        check_share("alpha", self.alpha)
+        if self.loss == "logistic" and (self.solver != "alm" or isinstance(self.lambda1, str)):
+            raise InvalidInputError(
+                f"loss='logistic' takes solver='alm' and a number for lambda1; got solver="
+                f"{self.solver!r}, lambda1={self.lambda1!r}"
+            )

@@ -7,27 +7,24 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from causalimg.discovery.base import BaseDiscovery, Found, check_choice, check_share
+from causalimg.discovery.ci_tests import bind_test, missing_kind, said_of
 from causalimg.discovery.colliders import Colliders, Oriented, break_cycles, find_colliders, orient
 from causalimg.discovery.data import DiscoveryData
 from causalimg.discovery.skeleton import Skeleton, stable_skeleton
 from causalimg.errors import InvalidInputError
 from causalimg.graph.core import CausalGraph, GraphKind
 from causalimg.graph.knowledge import Knowledge
-from causalimg.stats.independence import FisherZ
 
 ASSUMPTIONS = (
     "No unmeasured common cause of two measured variables (causal sufficiency).",
     "The independences in the data are those of the graph, no more and no fewer (Markov,"
     " faithfulness).",
     "The graph has no cycle, and every case comes from the same graph.",
-    "Relations are linear with residuals of one normal distribution (Fisher z).",
 )
-CATEGORICAL = (
-    "Categorical nodes act through group means; dependence that shows only in the variances is"
-    " not seen."
-)
+RULES = ("majority", "conservative", "standard")
 
 
 class PC(BaseDiscovery):
@@ -42,8 +39,12 @@ class PC(BaseDiscovery):
     ----------
     alpha : float
         Level of each test; smaller gives fewer edges.
-    test : {"fisher_z"}
-        Partial correlation; categorical nodes enter as blocks (`causalimg.stats.independence`).
+    test : str or object
+        ``"fisher_z"``: partial correlation, categorical nodes as blocks
+        (`causalimg.stats.independence`). ``"g_square"`` (categories only), ``"mixed_lrt"``,
+        ``"rcit"`` and ``"kci"`` need the rows; give an object for other settings
+        (``RCIT(random_state=1)``), or the name of a registered plug-in
+        (`causalimg.discovery.ci_tests`).
     knowledge : Knowledge, optional
         Tiers, forbidden and required edges, exogenous nodes. A required edge is kept without a
         test; a pair forbidden in both directions is not joined and not tested. The result never
@@ -54,6 +55,9 @@ class PC(BaseDiscovery):
         When x - z - y is a collider: z is in fewer than half of the sets that separate x and y,
         in none of them, or not in the one that removed their edge. The first two do not depend
         on which set was found, and leave open what the tests leave open.
+    missing : {"error", "testwise", "impute"} or MultipleImputation
+        What to do with missing cells: refuse them; use in each test the rows that are complete
+        in its columns (any test); or impute several times and pool Fisher's z by Rubin's rules.
     engine : {"native", "causal-learn"}
         ``"causal-learn"`` takes the skeleton from causal-learn, and with
         ``collider_rule="standard"`` its arrows too, as far as they form a graph without cycles
@@ -66,7 +70,8 @@ class PC(BaseDiscovery):
         ``source, target, edge, p_value``: the largest p-value of the tests of that pair.
     stats_ : dict
         ``n``, ``n_tests``, ``largest_condition``, ``stopped`` (``done``, ``max_condition`` or
-        ``rows``), ``separating_sets`` (pair -> set), ``ambiguous`` and ``disputed`` (triples
+        ``rows``), ``n_untestable`` (tests that too few complete rows left undone, which part
+        nothing), ``separating_sets`` (pair -> set), ``ambiguous`` and ``disputed`` (triples
         x, z, y), ``refused`` (arrows), ``removed`` (edges that knowledge would close to a
         cycle).
     assumptions_ : tuple of str
@@ -79,7 +84,7 @@ class PC(BaseDiscovery):
 
     Notes
     -----
-    Assumptions: causal sufficiency, faithfulness, acyclicity, linear Gaussian relations.
+    Assumptions: causal sufficiency, faithfulness, acyclicity, and those of the test.
     Conflicting orientations are settled without regard to the order of columns: the collider
     with the smaller share of separating sets that hold z, then the larger p-value, goes first;
     one that contradicts it is dropped in whole and named in ``stats_["disputed"]``.
@@ -106,10 +111,11 @@ class PC(BaseDiscovery):
         self,
         *,
         alpha: float = 0.01,
-        test: str = "fisher_z",
+        test: Any = "fisher_z",
         knowledge: Knowledge | None = None,
         max_condition: int | None = None,
         collider_rule: str = "majority",
+        missing: Any = "error",
         engine: str = "native",
     ) -> None:
         self.alpha = alpha
@@ -117,6 +123,7 @@ class PC(BaseDiscovery):
         self.knowledge = knowledge
         self.max_condition = max_condition
         self.collider_rule = collider_rule
+        self.missing = missing
         self.engine = engine
 
     def _discover(self, data: DiscoveryData, knowledge: Knowledge) -> Found:
@@ -124,7 +131,7 @@ class PC(BaseDiscovery):
         names = data.columns
         forbidden = knowledge.forbidden_matrix(names)
         required = knowledge.required_matrix(names)
-        test = FisherZ(data.moments)
+        test = bind_test(self.test, data, self.missing)
         hints: list[tuple[int, int, int]] | None = None
         if self.engine == "causal-learn":
             from causalimg.discovery.causal_learn_engine import pc_skeleton
@@ -155,18 +162,27 @@ class PC(BaseDiscovery):
             names, oriented.directed | oriented.undirected, kind=GraphKind.CPDAG
         )
         stats = _stats(names, skeleton, found, oriented, removed)
-        edges = _edges(graph, skeleton)
-        said = ASSUMPTIONS + ((CATEGORICAL,) if data.categorical else ())
-        return Found(graph, stats, said, {"edges_": edges})
+        stats["n_untestable"] = int(getattr(test, "n_untestable", 0))
+        said = ASSUMPTIONS + said_of(test, data, self.missing)
+        return Found(graph, stats, said, {"edges_": table_of_edges(graph, skeleton.p_max)})
 
     def _check_settings(self) -> None:
         check_share("alpha", self.alpha)
-        check_choice("test", self.test, ("fisher_z",))
-        check_choice("collider_rule", self.collider_rule, ("majority", "conservative", "standard"))
+        check_choice("collider_rule", self.collider_rule, RULES)
         check_choice("engine", self.engine, ("native", "causal-learn"))
-        limit: Any = self.max_condition
-        if limit is not None and (not isinstance(limit, int | np.integer) or limit < 0):
-            raise InvalidInputError(f"max_condition={limit!r} must be None or a whole number >= 0")
+        check_limit("max_condition", self.max_condition)
+        kind = missing_kind(self.missing)
+        if self.engine != "native" and (self.test != "fisher_z" or kind != "error"):
+            raise InvalidInputError(
+                'engine="causal-learn" takes test="fisher_z" and complete columns; engine="native"'
+                " takes all"
+            )
+
+
+def check_limit(name: str, value: object) -> None:
+    """Raise `InvalidInputError` unless ``value`` is None or a whole number of at least 0."""
+    if value is not None and (not isinstance(value, int | np.integer) or value < 0):
+        raise InvalidInputError(f"{name}={value!r} must be None or a whole number >= 0")
 
 
 def _stats(
@@ -183,10 +199,7 @@ def _stats(
         "n_tests": skeleton.n_tests + found.n_tests,
         "largest_condition": skeleton.largest,
         "stopped": skeleton.stopped,
-        "separating_sets": {
-            (names[i], names[j]): tuple(names[k] for k in given)
-            for (i, j), given in sorted(skeleton.separating.items())
-        },
+        "separating_sets": name_sets(names, skeleton),
         "ambiguous": say(found.ambiguous),
         "disputed": say(oriented.disputed),
         "refused": say(oriented.refused),
@@ -194,11 +207,19 @@ def _stats(
     }
 
 
-def _edges(graph: CausalGraph, skeleton: Skeleton) -> pd.DataFrame:
+def name_sets(names: tuple[str, ...], skeleton: Skeleton) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return the separating sets by name."""
+    return {
+        (names[i], names[j]): tuple(names[k] for k in given)
+        for (i, j), given in sorted(skeleton.separating.items())
+    }
+
+
+def table_of_edges(graph: CausalGraph, p_max: NDArray[np.float64]) -> pd.DataFrame:
+    """Return the edges with the largest p-value of the tests of each pair."""
     frame = graph.to_frame()[["source", "target", "edge"]]
     at = {name: k for k, name in enumerate(graph.nodes)}
     frame["p_value"] = [
-        float(skeleton.p_max[at[a], at[b]])
-        for a, b in zip(frame["source"], frame["target"], strict=True)
+        float(p_max[at[a], at[b]]) for a, b in zip(frame["source"], frame["target"], strict=True)
     ]
     return frame

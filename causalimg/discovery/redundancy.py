@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal, Self, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from causalimg.discovery.clusters import correlation, correlation_clusters
 from causalimg.errors import InvalidInputError, check_columns
 from causalimg.tables.encode import is_categorical
 
@@ -32,6 +33,18 @@ class RedundancyFilter(TransformerMixin, BaseEstimator):
     keep : sequence of str
         Columns that are never dropped as redundant; the other members of their cluster go to
         the kept column they correlate with most.
+    keep_apart : sequence of (str, str)
+        Pairs that do not share a cluster, however alike they are (`cluster_stability` proposes
+        some).
+    merge : sequence of sequences of str
+        Columns whose clusters become one, however unlike they are.
+    test_retest : mapping of str to float, optional
+        Repeatability of each column (such as an ICC); the representative is then the most
+        repeatable member. Columns that are not in it come last.
+    summary : {"member", "mean"}
+        What `transform` returns for a cluster: its representative as it is, or the mean of the
+        members (standardised, turned to the representative's direction) under its name. The mean
+        of near-copies has less noise of measurement, which otherwise hides links.
 
     Attributes
     ----------
@@ -53,8 +66,10 @@ class RedundancyFilter(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    The representative is the most central member (highest mean absolute correlation with the
-    other members), ties by name; the result does not depend on the order of the columns.
+    The representative is the most repeatable member if ``test_retest`` is given, else the most
+    central (highest mean absolute correlation with the other members), ties by name; the result
+    does not depend on the order of the columns. A threshold that is too low merges columns that
+    are different things: look at `cluster_stability`.
 
     Examples
     --------
@@ -73,11 +88,19 @@ class RedundancyFilter(TransformerMixin, BaseEstimator):
         method: str = "spearman",
         linkage: str = "complete",
         keep: Sequence[str] = (),
+        keep_apart: Sequence[tuple[str, str]] = (),
+        merge: Sequence[Sequence[str]] = (),
+        test_retest: Mapping[str, float] | None = None,
+        summary: str = "member",
     ) -> None:
         self.threshold = threshold
         self.method = method
         self.linkage = linkage
         self.keep = keep
+        self.keep_apart = keep_apart
+        self.merge = merge
+        self.test_retest = test_retest
+        self.summary = summary
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
         """Find the clusters.
@@ -103,14 +126,15 @@ class RedundancyFilter(TransformerMixin, BaseEstimator):
             raise InvalidInputError(
                 f"no usable column is left of {len(columns)}: {dict(list(dropped.items())[:5])}"
             )
-        corr = _absolute_correlation(np.column_stack([values[c] for c in usable]), self.method)
+        signed = correlation(np.column_stack([values[c] for c in usable]), self.method)
+        corr = np.abs(signed)
         at = {name: k for k, name in enumerate(usable)}
         clusters: dict[str, tuple[str, ...]] = {}
         near: dict[str, tuple[str, float]] = {}
-        for members in _clusters(corr, self.threshold, self.linkage):
+        for members in self.partition(corr, at):
             names = [usable[k] for k in members]
             chosen = [name for name in names if name in set(self.keep)] or [
-                usable[_central(corr, members)]
+                usable[self._representative(corr, members, usable)]
             ]
             groups: dict[str, list[str]] = {name: [name] for name in chosen}
             for name in names:
@@ -125,21 +149,64 @@ class RedundancyFilter(TransformerMixin, BaseEstimator):
         self.dropped_ = {name: dropped[name] for name in columns if name in dropped}
         self.clusters_ = {name: clusters[name] for name in self.kept_}
         self._near = near
+        self._turn = {
+            name: {m: -1.0 if signed[at[m], at[name]] < 0 else 1.0 for m in group}
+            for name, group in self.clusters_.items()
+        }
+        used = {m: values[m] for group in clusters.values() for m in group}
+        self._scale = {m: (float(v.mean()), float(v.std())) for m, v in used.items()}
         self.feature_names_in_ = np.array(columns, dtype=object)
         self.n_features_in_ = len(columns)
         return self
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return the kept columns of a table.
+        """Return the kept columns of a table, or the means of the clusters.
+
+        Means are in standard deviations of the table that was fitted.
 
         Raises
         ------
         UnknownNameError
-            If a kept column is not in the table.
+            If a column that is needed is not in the table.
         """
         self._fitted()
-        check_columns(X, self.kept_, "RedundancyFilter")
-        return X[self.kept_]
+        if self.summary == "member":
+            check_columns(X, self.kept_, "RedundancyFilter")
+            return X[self.kept_]
+        check_columns(X, self._scale, "RedundancyFilter")
+        out = {}
+        for name, members in self.clusters_.items():
+            parts = [
+                self._turn[name][m]
+                * (X[m].to_numpy(np.float64) - self._scale[m][0])
+                / self._scale[m][1]
+                for m in members
+            ]
+            out[name] = np.mean(parts, axis=0)
+        return pd.DataFrame(out, index=X.index)
+
+    def partition(self, corr: Float, at: Mapping[str, int]) -> list[list[int]]:
+        """Return the clusters of columns for given absolute correlations, overrides included.
+
+        Parameters
+        ----------
+        corr : ndarray, shape (d, d)
+        at : mapping of str to int
+            Position of each column; names of the overrides that are not there are passed over.
+        """
+        return correlation_clusters(
+            corr,
+            self.threshold,
+            self.linkage,
+            apart=[(at[a], at[b]) for a, b in self.keep_apart if a in at and b in at],
+            merge=[g for g in ([at[n] for n in group if n in at] for group in self.merge) if g],
+        )
+
+    def _representative(self, corr: Float, members: list[int], names: list[str]) -> int:
+        inside = corr[np.ix_(members, members)].sum(axis=1).round(10)
+        known = self.test_retest or {}
+        repeat = [float(known.get(names[k], -np.inf)) for k in members]
+        return members[max(range(len(members)), key=lambda k: (repeat[k], inside[k], -k))]
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return the names of the kept columns."""
@@ -180,6 +247,7 @@ class RedundancyFilter(TransformerMixin, BaseEstimator):
         for name, value, allowed in (
             ("method", self.method, ("spearman", "pearson")),
             ("linkage", self.linkage, ("complete", "average", "single")),
+            ("summary", self.summary, ("member", "mean")),
         ):
             if value not in allowed:
                 raise InvalidInputError(f"{name}={value!r} is not one of {', '.join(allowed)}")
@@ -191,6 +259,7 @@ class RedundancyFilter(TransformerMixin, BaseEstimator):
                 f"column names must differ; twice: {sorted(set(names[names.duplicated()]))}"
             )
         check_columns(table, self.keep, "keep")
+        check_overrides(table, self.keep_apart, self.merge)
         text = [str(name) for name in table.columns if is_categorical(table[name])]
         if text:
             raise InvalidInputError(
@@ -201,43 +270,26 @@ class RedundancyFilter(TransformerMixin, BaseEstimator):
             raise InvalidInputError(f"correlations need at least 3 rows; got {len(table)}")
 
 
+def check_overrides(
+    table: pd.DataFrame, keep_apart: Sequence[tuple[str, str]], merge: Sequence[Sequence[str]]
+) -> None:
+    """Raise unless the overrides name columns of the table and do not contradict each other."""
+    for pair in keep_apart:
+        if isinstance(pair, str) or len(pair) != 2 or pair[0] == pair[1]:
+            raise InvalidInputError(f"keep_apart holds pairs of different names, not {pair!r}")
+        check_columns(table, pair, "keep_apart")
+    for group in merge:
+        if isinstance(group, str):
+            raise InvalidInputError(f"merge holds groups of names, not the single text {group!r}")
+        check_columns(table, group, "merge")
+        both = [pair for pair in keep_apart if set(pair) <= set(group)]
+        if both:
+            raise InvalidInputError(f"{both[0]} is to be merged and to be kept apart")
+
+
 def _unusable(values: Float) -> str:
     missing = int((~np.isfinite(values)).sum())
     if missing:
         return f"{missing} of {len(values)} cells missing or infinite"
     spread = values.max() - values.min()
     return "constant" if spread <= 1e-12 * np.abs(values).max() else ""
-
-
-def _absolute_correlation(values: Float, method: str) -> Float:
-    if method == "spearman":
-        from scipy.stats import rankdata
-
-        values = rankdata(values, axis=0)
-    centred = values - values.mean(axis=0)
-    centred = centred / np.sqrt((centred * centred).sum(axis=0))
-    return np.asarray(np.clip(np.abs(centred.T @ centred), 0.0, 1.0))
-
-
-def _clusters(corr: Float, threshold: float, linkage: str) -> list[list[int]]:
-    """Return groups of positions, in order of their first member."""
-    if len(corr) == 1:
-        return [[0]]
-    from scipy.cluster.hierarchy import fcluster
-    from scipy.cluster.hierarchy import linkage as link
-    from scipy.spatial.distance import squareform
-
-    distance = 1.0 - corr
-    np.fill_diagonal(distance, 0.0)
-    method = cast(Literal["complete", "average", "single"], linkage)
-    tree = link(squareform((distance + distance.T) / 2, checks=False), method=method)
-    labels = fcluster(tree, 1.0 - threshold + 1e-9, criterion="distance")
-    groups: dict[int, list[int]] = {}
-    for k, label in enumerate(labels):
-        groups.setdefault(int(label), []).append(k)
-    return list(groups.values())
-
-
-def _central(corr: Float, members: list[int]) -> int:
-    inside = corr[np.ix_(members, members)].sum(axis=1).round(10)
-    return members[int(np.argmax(inside))]

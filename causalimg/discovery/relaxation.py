@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from causalimg.discovery.lagrangian import Relaxed, relax
+from causalimg.discovery.lagrangian import CENTRAL_PATH, Relaxed, relax
 from causalimg.discovery.orders import OrderProblem
-from causalimg.kernels import reference
+from causalimg.kernels import fused, reference
 
 Float = NDArray[np.float64]
 
@@ -22,10 +22,12 @@ def relax_batch(
     tolerance: float,
     max_iter: int,
     device: str,
+    path: bool = False,
 ) -> list[Relaxed]:
     """Run the continuous search of problems of one size and one knowledge as a batch.
 
-    A batch that does not fit the device's memory is halved.
+    A batch that does not fit the device's memory is halved. With ``path``, each problem starts on
+    the CPU where the one before it ended.
 
     Returns
     -------
@@ -33,19 +35,25 @@ def relax_batch(
         One entry each, with arrays in the memory of the CPU and a batch axis of length one.
     """
     cov = np.stack([problem.cov for problem in problems])
+    penalty = np.stack([problem.penalty for problem in problems])
+    free = problems[0].allowed.astype(np.float64)
     settings = (constraint, h_tolerance, tolerance, max_iter)
+    parts: list[Relaxed] = []
     if device == "cuda":
         from causalimg.kernels import cuda
 
-        solve = _on_device(problems[0], settings)
-        parts = cuda.in_batches(solve, cov, len(cov))
+        def solve(rows: Any) -> Relaxed:
+            there = [cuda.to_device(a) for a in (cov[rows], penalty[rows], free)]
+            return _relax(there[0], there[1], there[2], None, settings, cuda)
+
+        parts = cuda.in_batches(solve, np.arange(len(cov)), len(cov))
     else:
         # one after the other: on a CPU problems gain nothing from each other's company
-        parts = [_relax(problems[0], cov[k : k + 1], settings, reference) for k in range(len(cov))]
-    out: list[Relaxed] = []
-    for part in parts:
-        out += _split(part)
-    return out
+        for k in range(len(cov)):
+            start = parts[-1].weights if path and parts else None
+            one = slice(k, k + 1)
+            parts.append(_relax(cov[one], penalty[one], free, start, settings, reference))
+    return [one for part in parts for one in one_each(part)]
 
 
 def resampled_moments(matrix: Float, counts: Float, device: str) -> tuple[Float, Float]:
@@ -65,23 +73,29 @@ def resampled_moments(matrix: Float, counts: Float, device: str) -> tuple[Float,
     return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
 
-def _on_device(problem: OrderProblem, settings: tuple[Any, ...]) -> Any:
-    from causalimg.kernels import cuda
-
-    def solve(cov: Float) -> Relaxed:
-        return _relax(problem, cuda.to_device(cov), settings, cuda)
-
-    return solve
-
-
-def _relax(problem: OrderProblem, cov: Any, settings: tuple[Any, ...], kernels: Any) -> Relaxed:
-    xp = reference.array_module(cov)
+def _relax(
+    cov: Any, penalty: Any, free: Any, start: Any, settings: tuple[Any, ...], kernels: Any
+) -> Relaxed:
     constraint, h_tolerance, tolerance, max_iter = settings
+    xp = reference.array_module(cov)
+    start = xp.zeros_like(cov) if start is None else start
+    if kernels is not reference and fused.fits_fused(cov.shape[-1], constraint):
+        weights, objective, h, ticks = fused.relax_fused(
+            cov, penalty, free, start, CENTRAL_PATH, tolerance=tolerance, max_ticks=max_iter
+        )
+        stages = [
+            {
+                "weight": 1.0 / share + 0 * h[:, k], "h": h[:, k],
+                "objective": objective[:, k], "iterations": ticks[:, k],
+            }
+            for k, (share, _) in enumerate(CENTRAL_PATH)
+        ]  # fmt: skip
+        return Relaxed(weights, stages, h[:, -1], h[:, -1] <= h_tolerance)
     return relax(
         lambda weights: kernels.least_squares(weights, cov),
-        xp.asarray(problem.penalty),
-        xp.asarray(problem.allowed.astype(np.float64)),
-        xp.zeros_like(cov),
+        penalty,
+        free,
+        start,
         constraint=constraint,
         h_tolerance=h_tolerance,
         tolerance=tolerance,
@@ -90,7 +104,8 @@ def _relax(problem: OrderProblem, cov: Any, settings: tuple[Any, ...], kernels: 
     )
 
 
-def _split(part: Relaxed) -> list[Relaxed]:
+def one_each(part: Relaxed) -> list[Relaxed]:
+    """Return the problems of a batch apart from each other, in the memory of the CPU."""
     weights, h, reached = (to_host(a) for a in (part.weights, part.h, part.reached))
     stages = [
         {key: value if np.ndim(value) == 0 else to_host(value) for key, value in stage.items()}
@@ -100,7 +115,7 @@ def _split(part: Relaxed) -> list[Relaxed]:
         Relaxed(
             weights[k : k + 1],
             [
-                {key: float(v[k]) if np.ndim(v) else int(v) for key, v in stage.items()}
+                {key: v[k].item() if np.ndim(v) else int(v) for key, v in stage.items()}
                 for stage in stages
             ],
             h[k : k + 1],

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from causalimg.stats.independence import FisherZ
+from causalimg.stats.ci_test import CITest
 
 Bool = NDArray[np.bool_]
 Int = NDArray[np.intp]
@@ -44,13 +44,13 @@ class Skeleton:
 
 
 def conditional_tests(
-    test: FisherZ, x: Int, y: Int, pool: Bool, size: int
+    test: CITest, x: Int, y: Int, pool: Bool, size: int
 ) -> Iterator[tuple[Int, Int, Float]]:
     """Test each pair given every subset of one size of its pool.
 
     Parameters
     ----------
-    test : FisherZ
+    test : CITest
     x, y : ndarray of int, shape (m,)
     pool : ndarray of bool, shape (m, d)
         Nodes that each pair may be conditioned on.
@@ -82,7 +82,7 @@ def conditional_tests(
 
 
 def stable_skeleton(
-    test: FisherZ,
+    test: CITest,
     alpha: float,
     *,
     forbidden: Bool,

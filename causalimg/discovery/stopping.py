@@ -12,6 +12,7 @@ class Convergence(StrEnum):
     CONSTRAINT_LEFT = "constraint_left"
     SWEEPS_LEFT = "sweeps_left"
     LASSO_LEFT = "lasso_left"
+    EVALUATIONS_LEFT = "evaluations_left"
 
     @property
     def advice(self) -> str:
@@ -37,5 +38,9 @@ _ADVICE = {
         "The lasso of some nodes was stopped by its limit of steps, so their coefficients are not"
         " exact; columns are close to linearly dependent. Remove near-copies with"
         " RedundancyFilter."
+    ),
+    Convergence.EVALUATIONS_LEFT: (
+        "The last fit was stopped by its limit of evaluations while it still improved; the result"
+        " is a valid graph. Raise max_iter."
     ),
 }

@@ -9,11 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalimg.effects.base import EffectEstimator
-from causalimg.effects.multiplicity import fdr_adjust, multiplier_draws, step_down
+from causalimg.effects.multiplicity import (
+    Multipliers,
+    fdr_adjust,
+    multiplier_draws,
+    step_down,
+)
 
 Array = NDArray[np.float64]
 
 CONTROLS = ("bh", "maxt")
+_BLOCK = 128
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,15 @@ class Control:
             seed=self.seed,
             cluster=effects.clusters_,
         )
+
+    @staticmethod
+    def _summed(influence: Array, effects: EffectEstimator) -> Array:
+        """Return the influence of every unit that is drawn together: case or cluster."""
+        if effects.clusters_ is None:
+            return influence
+        out = np.zeros((int(effects.clusters_.max()) + 1, influence.shape[1]))
+        np.add.at(out, effects.clusters_, influence)
+        return out
 
     def certify(
         self,
@@ -118,16 +133,51 @@ class Control:
 
         if self.method == "bh":
             q = fdr_adjust(p.ravel(), "bh")
-        else:
-            parts = [
-                effects.influence(effects.levels_[a], effects.levels_[b])[list(names)].to_numpy()
-                for a, b in effects.contrast_pairs(pairs=True)
-            ]
-            influence = np.nan_to_num(np.stack(parts, axis=2)).reshape(len(parts[0]), -1)
-            draws = np.abs(self._draws(influence, effects))
-            score = np.full(p.size, np.nan)
-            done = np.isfinite(p.ravel())
-            score[done] = -ndtri(np.clip(p.ravel()[done] / 2, 1e-300, 0.5))
-            q = step_down(score, draws)
-        found = np.nan_to_num(q, nan=1.0).reshape(p.shape) <= self.alpha
-        return np.asarray(found.any(axis=1))
+            found = np.nan_to_num(q, nan=1.0).reshape(p.shape) <= self.alpha
+            return np.asarray(found.any(axis=1))
+        done = np.isfinite(p)
+        some = done.any(axis=1)
+        score = np.full(len(p), np.nan)
+        smallest = np.where(done, p, 1.0).min(axis=1)[some]
+        score[some] = -ndtri(np.clip(smallest / 2, 1e-300, 0.5))
+        q = step_down(score, self._largest_draws(names, effects))
+        return np.asarray(np.nan_to_num(q, nan=1.0) <= self.alpha)
+
+    def _largest_draws(self, names: Sequence[str], effects: EffectEstimator) -> Array:
+        """Draw the largest absolute studentised contrast of each feature, (n_draws, n_features).
+
+        With one target population for all levels, a contrast of two is the difference of their
+        contrasts with the first, and one product per level serves all pairs.
+        """
+        levels, chosen = effects.levels_, list(names)
+        pairs = effects.contrast_pairs(pairs=True)
+        shared = getattr(effects, "estimand", "ate") not in ("att", "atc")
+        wanted = [(k, 0) for k in range(1, len(levels))] if shared else list(pairs)
+        base = [effects.influence(levels[a], levels[b])[chosen].to_numpy() for a, b in wanted]
+        multipliers = Multipliers.drawn(
+            len(base[0]), n_draws=self.n_draws, seed=self.seed, cluster=effects.clusters_
+        )
+        out = np.zeros((self.n_draws, len(chosen)))
+        for start in range(0, len(chosen), _BLOCK):
+            columns = slice(start, start + _BLOCK)
+            parts = [self._summed(part[:, columns], effects) for part in base]
+            gone = [~np.isfinite(part).all(axis=0) for part in parts]
+            drawn = [multipliers.values @ np.nan_to_num(part) for part in parts]
+            if shared:
+                parts.insert(0, np.zeros_like(parts[0]))
+                drawn.insert(0, np.zeros_like(drawn[0]))
+                gone.insert(0, np.zeros_like(gone[0]))
+            largest = out[:, columns]
+            work = np.empty_like(drawn[0])
+            for k, (a, b) in enumerate(pairs):
+                if shared:
+                    square = ((parts[a] - parts[b]) ** 2).sum(axis=0)
+                    np.subtract(drawn[a], drawn[b], out=work)
+                    known = ~(gone[a] | gone[b]) & (square > 0)
+                else:
+                    square = (parts[k] ** 2).sum(axis=0)
+                    known = ~gone[k] & (square > 0)
+                    work[:] = drawn[k]
+                work *= np.where(known, 1.0 / np.sqrt(np.where(known, square, 1.0)), 0.0)
+                np.maximum(largest, np.abs(work, out=work), out=largest)
+        return out

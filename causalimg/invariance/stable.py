@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import numpy as np
@@ -17,6 +17,7 @@ from causalimg.effects.parameters import Parametrised
 from causalimg.errors import InvalidInputError, UnknownNameError, nearest
 from causalimg.invariance.control import CONTROLS, Control
 from causalimg.invariance.equivalence import equivalence_p, n_to_certify, n_to_detect
+from causalimg.invariance.spread import SPREADS, patient_spread
 from causalimg.parallel import spawn_seeds
 from causalimg.provenance import Provenance
 from causalimg.tables.invariant_set import EVIDENCE_COLUMNS, InvariantSet
@@ -48,7 +49,7 @@ class StableFeatures(Parametrised):
     adjustment : sequence of str
         Covariates, a back-door set for the environment's effect.
     margin : float, default=0.2
-        Largest effect called stable, in within-environment standard deviations of the feature.
+        Largest effect called stable, in units of ``spread``.
     alpha : float, default=0.05
     control : {"bh", "maxt"}
         ``bh``: at most a share ``alpha`` of the certified features is wrong, on average.
@@ -56,6 +57,9 @@ class StableFeatures(Parametrised):
         joint distribution of the estimates, by multiplier bootstrap).
     reference : str, optional
         First level of the pairs; matters for the sign of the effects only.
+    spread : {"within", "reference"}
+        The unit of margin and effects: the feature's standard deviation within environments, or
+        that of all patients under the reference (see `reference_spread`).
     cluster : str, optional
         Column of clusters (patient), for standard errors.
     trim : float, default=0.01
@@ -108,6 +112,7 @@ class StableFeatures(Parametrised):
         alpha: float = 0.05,
         control: str = "bh",
         reference: str | None = None,
+        spread: str = "within",
         cluster: str | None = None,
         trim: float = 0.01,
         limits: OverlapLimits | None = None,
@@ -120,6 +125,7 @@ class StableFeatures(Parametrised):
         self.alpha = alpha
         self.control = control
         self.reference = reference
+        self.spread = spread
         self.cluster = cluster
         self.trim = trim
         self.limits = limits
@@ -132,6 +138,7 @@ class StableFeatures(Parametrised):
         *,
         features: Sequence[str],
         effects: EffectEstimator | None = None,
+        between_sd: Mapping[str, float] | None = None,
     ) -> Self:
         """Test every feature.
 
@@ -143,7 +150,10 @@ class StableFeatures(Parametrised):
         effects : fitted effect estimator, optional
             Estimated on the same table, with ``environment`` as its treatment and at least these
             features as outcomes; used instead of estimating again. Its own settings
-            (``adjustment``, ``cluster``, ``trim`` ...) then hold.
+            (``adjustment``, ``cluster``, ``trim`` ...) then hold. Where overlap is poor,
+            ``AIPW(estimand="ato")`` or `DML` decides more.
+        between_sd : mapping of str to float, optional
+            Spread of every feature between patients, from repeats (`reliability`), as the unit.
 
         Returns
         -------
@@ -173,7 +183,8 @@ class StableFeatures(Parametrised):
         self.effects_ = effects.effects(pairs=True)
         rows = effects.contrast_frame(pairs=True)
         rows = rows[rows["outcome"].isin(names)]
-        evidence = self._evidence(rows, names, effects)
+        sd = patient_spread(self.spread, between_sd, frame, names, effects)
+        evidence = self._evidence(rows, names, effects, sd)
         stable = evidence.loc[evidence["verdict"] == "stable", "feature"]
         self.invariant_set_ = InvariantSet(
             features=tuple(stable),
@@ -205,6 +216,7 @@ class StableFeatures(Parametrised):
         if not 0 < self.alpha < 0.5:
             raise InvalidInputError(f"alpha must be between 0 and 0.5, got {self.alpha!r}")
         check_choice(self.control, CONTROLS, "control")
+        check_choice(self.spread, SPREADS, "spread")
         if self.n_bootstrap < 100:
             raise InvalidInputError(f"n_bootstrap must be at least 100, got {self.n_bootstrap!r}")
 
@@ -231,7 +243,11 @@ class StableFeatures(Parametrised):
             )
 
     def _evidence(
-        self, rows: pd.DataFrame, names: list[str], effects: EffectEstimator
+        self,
+        rows: pd.DataFrame,
+        names: list[str],
+        effects: EffectEstimator,
+        spread: NDArray[np.float64] | None,
     ) -> pd.DataFrame:
         pairs = effects.contrast_pairs(pairs=True)
         shape = (len(names), len(pairs))
@@ -241,8 +257,8 @@ class StableFeatures(Parametrised):
         def table(values: pd.Series) -> NDArray[np.float64]:
             return values.to_numpy(dtype=np.float64).reshape(shape)[back]
 
-        sd = table(rows["outcome_sd"])
-        effect, df, n = table(rows["effect_sd"]), table(rows["df"]), table(rows["n"])
+        sd = table(rows["outcome_sd"]) if spread is None else spread[:, None]
+        effect, df, n = table(rows["estimate"]) / sd, table(rows["df"]), table(rows["n"])
         se = table(rows["se"]) / sd
         low, high = table(rows["ci_low"]) / sd, table(rows["ci_high"]) / sd
         contrasts = rows["contrast"].to_numpy()[: len(pairs)]

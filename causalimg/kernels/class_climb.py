@@ -161,9 +161,7 @@ def pair_gains(
 
 
 @njit(cache=True, nogil=True)
-def _make(
-    c: Climb, score: Score, x: int, y: int, after: np.ndarray, turning: bool
-) -> None:
+def _make(c: Climb, score: Score, x: int, y: int, after: np.ndarray, turning: bool) -> None:
     """Replace the class by the one after a move, and renew what that changes."""
     d = len(c.open)
     before = c.open.copy()
@@ -183,9 +181,9 @@ def _make(
     for a in range(d):
         for b in range(d if changed[a] else 0):
             if before[b, a] != after[b, a]:
-                touched[a] = True  # its parents or its unoriented edges
+                touched[a] = True  # not if it is a child that came or went
             if (before[b, a] and not before[a, b]) != (after[b, a] and not after[a, b]):
-                new[a] = True
+                new[a] = touched[a] = True
     for a in range(d):
         for b in range(d if new[a] and turning else 0):
             if after[b, a] and after[a, b]:
@@ -229,10 +227,10 @@ def _make(
 @njit(cache=True, nogil=True)
 def _alone(open_: np.ndarray, y: int) -> bool:
     """Tell whether ``y`` has no unoriented edge."""
+    loose = 0
     for u in range(len(open_)):
-        if open_[u, y] and open_[y, u]:
-            return False
-    return True
+        loose += open_[u, y] & open_[y, u]
+    return loose == 0
 
 
 @njit(cache=True, nogil=True)
@@ -280,7 +278,7 @@ def _step(c: Climb, score: Score, low: int, high: int, least: float, turning: bo
         found = -np.inf
         count = 0
         while True:
-            if kind == DELETE or kind == FLIP:
+            if kind in (DELETE, FLIP):
                 at = int(np.argmax(values))
                 if values[at] <= least:
                     at = -1
@@ -316,10 +314,11 @@ def _step(c: Climb, score: Score, low: int, high: int, least: float, turning: bo
 @njit(cache=True, nogil=True)
 def climb(c: Climb, score: Score, least: float, turning: bool, inserting: bool) -> None:
     """Make the best deletion, else the best turn, else the best insertion, until none gains."""
-    while True:
-        if _step(c, score, DELETE, DELETE, least, turning):
-            continue
-        if turning and _step(c, score, TURN, FLIP, least, turning):
-            continue
-        if not inserting or not _step(c, score, INSERT, INSERT, least, turning):
-            return
+    kinds = np.array([[DELETE, DELETE], [TURN, FLIP], [INSERT, INSERT]])
+    stage = 0
+    while stage < 3:
+        skipped = (stage == 1 and not turning) or (stage == 2 and not inserting)
+        if not skipped and _step(c, score, kinds[stage, 0], kinds[stage, 1], least, turning):
+            stage = 0
+        else:
+            stage += 1

@@ -91,8 +91,9 @@ def best_moves(
     ``back[x]`` is what ``y`` adds to ``x``; ``fixed[x]`` marks an edge that must stay.
     """
     d = open_.shape[0]
-    out[:] = -np.inf
     for x in range(d):
+        for kind in range(3):
+            out[kind, x] = -np.inf
         if x == y:
             continue
         into, away = open_[x, y], open_[y, x]
@@ -155,14 +156,12 @@ def separated(open_: np.ndarray, y: int, x: int, clique: np.ndarray) -> bool:
 @njit(cache=True, nogil=True)
 def way_back(kind: int, open_: np.ndarray, x: int, y: int, clique: np.ndarray) -> np.ndarray:
     """Return a path that makes an insertion or the turn of an arrow invalid; empty if none."""
-    if kind == INSERT:
-        return path_avoids(open_, clique, y, x, True)
-    d = open_.shape[0]
+    insertion = kind == INSERT
     blocked = clique.copy()
-    for u in range(d):
+    for u in range(len(blocked) if not insertion else 0):
         if open_[u, x] and open_[x, u]:
             blocked[u] = True
-    return path_avoids(open_, blocked, y, x, False)
+    return path_avoids(open_, blocked, y, x, insertion)
 
 
 @njit(cache=True, nogil=True)
@@ -194,7 +193,8 @@ def first_valid(
             return k, steps[:size]
         if size + len(path) > len(steps):
             longer = np.empty(2 * (size + len(path)), dtype=np.int64)
-            longer[:size] = steps[:size]
+            for i in range(size):
+                longer[i] = steps[i]
             steps = longer
         for i in range(len(path) - 1):
             steps[size] = path[i] * d + path[i + 1]

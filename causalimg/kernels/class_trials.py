@@ -37,7 +37,7 @@ def _copy(source: Climb, to: Climb) -> None:
 
 @njit(cache=True, nogil=True)
 def deletions(c: Climb, score: Score) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return every deletion, the best first: gains, ``(x, y)``, and the cliques."""
+    """Return every deletion: gains, ``(x, y)``, and the cliques."""
     d = len(c.open)
     room = 64
     value = np.empty(room)
@@ -57,15 +57,21 @@ def deletions(c: Climb, score: Score) -> tuple[np.ndarray, np.ndarray, np.ndarra
                     continue
                 if size == room:
                     room *= 2
-                    value = np.concatenate((value, np.empty(size)))
-                    pair = np.concatenate((pair, np.empty((size, 2), dtype=np.int64)))
-                    clique = np.concatenate((clique, np.zeros((size, d), dtype=np.bool_)))
+                    more_value = np.empty(room)
+                    more_pair = np.empty((room, 2), dtype=np.int64)
+                    more_clique = np.zeros((room, d), dtype=np.bool_)
+                    for i in range(size):
+                        more_value[i] = value[i]
+                        more_pair[i, 0], more_pair[i, 1] = pair[i]
+                        for u in range(d):
+                            more_clique[i, u] = clique[i, u]
+                    value, pair, clique = more_value, more_pair, more_clique
                 value[size] = values[k]
                 pair[size, 0], pair[size, 1] = x, y
-                clique[size] = member[k]
+                for u in range(d):
+                    clique[size, u] = member[k, u]
                 size += 1
-    order = np.argsort(-value[:size], kind="mergesort")
-    return value[order], pair[order], clique[order]
+    return value[:size], pair, clique
 
 
 @njit(cache=True, nogil=True)
@@ -79,7 +85,10 @@ def try_deletions(c: Climb, spare: Climb, score: Score, least: float, turning: b
     while again:
         again = False
         value, pair, clique = deletions(c, score)
-        for k in range(len(value)):
+        for _ in range(len(value)):
+            k = int(np.argmax(value))
+            gain = value[k]
+            value[k] = -np.inf
             x, y = pair[k]
             ok, after = complete(moved(DELETE, c.open, x, y, clique[k]))
             if not ok or not agrees(after, c.forbidden):
@@ -87,7 +96,7 @@ def try_deletions(c: Climb, spare: Climb, score: Score, least: float, turning: b
             trials = c.tally[TRIALS] + 1
             _copy(c, spare)
             c.tally[BANNED_X], c.tally[BANNED_Y] = x, y
-            c.total[0] += value[k]
+            c.total[0] += gain
             c.tally[DELETE] += 1
             _make(c, score, x, y, after, turning)
             climb(c, score, least, turning, True)

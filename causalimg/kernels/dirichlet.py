@@ -37,7 +37,9 @@ def dirichlet_scores(
     """
     d, n = codes.shape
     out = np.zeros(d)
-    used = config.max() + 1
+    used = 0
+    for i in range(n):
+        used = max(used, config[i] + 1)
     r = n_levels[y]
     for x in range(d):
         if x == y:
@@ -69,20 +71,18 @@ def configurations(
     """Number the configurations of the parents that occur, and count those that are possible."""
     n = codes.shape[1]
     config = np.zeros(n, dtype=np.int64)
-    possible = 1.0
+    possible, used = 1.0, 1
     for p in parents:
         possible *= n_levels[p]
         for i in range(n):
             config[i] = config[i] * n_levels[p] + codes[p, i]
-        order = np.argsort(config, kind="mergesort")
-        number = 0
-        last = config[order[0]]
-        for k in range(n):
-            value = config[order[k]]
-            if value != last:
-                number += 1
-                last = value
-            config[order[k]] = number
+        number = np.full(used * n_levels[p], -1, dtype=np.int64)
+        used = 0
+        for i in range(n):
+            if number[config[i]] < 0:
+                number[config[i]] = used
+                used += 1
+            config[i] = number[config[i]]
     return config, possible
 
 
@@ -97,7 +97,10 @@ def dirichlet_score(
 ) -> float:
     """Return the log marginal likelihood of ``y`` given a configuration."""
     r = n_levels[y]
-    table = np.zeros((config.max() + 1, r), dtype=np.int64)
+    used = 0
+    for i in range(len(config)):
+        used = max(used, config[i] + 1)
+    table = np.zeros((used, r), dtype=np.int64)
     for i in range(codes.shape[1]):
         table[config[i], codes[y, i]] += 1
     a = sample_size / possible

@@ -233,11 +233,15 @@ def cliques(open_: np.ndarray, y: int, limit: int) -> tuple[np.ndarray, bool]:
             if count == capacity:
                 capacity *= 2
                 wider = np.zeros((capacity, d), dtype=np.bool_)
-                wider[:count] = member
+                for i in range(count):
+                    for u in range(d):
+                        wider[i, u] = member[i, u]
                 longer = np.zeros(capacity, dtype=np.int64)
-                longer[:count] = last
+                for i in range(count):
+                    longer[i] = last[i]
                 member, last = wider, longer
-            member[count] = member[at]
+            for u in range(d):
+                member[count, u] = member[at, u]
             member[count, x] = True
             last[count] = k
             count += 1

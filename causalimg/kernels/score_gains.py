@@ -34,6 +34,14 @@ class Score(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
+def _without(base: np.ndarray, k: int) -> np.ndarray:
+    out = np.empty(len(base) - 1, dtype=np.int64)
+    for j in range(len(out)):
+        out[j] = base[j + (j >= k)]
+    return out
+
+
+@njit(cache=True, nogil=True)
 def gains_of(score: Score, y: int, base: np.ndarray) -> np.ndarray:
     """Return what each node adds to ``y`` given the others in ``base`` (sorted), shape (d,)."""
     used = 0
@@ -44,17 +52,17 @@ def gains_of(score: Score, y: int, base: np.ndarray) -> np.ndarray:
     elif score.kind == BLOCKS:
         out = block_gains(score.corr, score.starts, y, base, score.n, score.penalty)
         for k in range(len(base)):
-            rest = np.concatenate((base[:k], base[k + 1 :]))
-            out[base[k]] = block_gains(
-                score.corr, score.starts, y, rest, score.n, score.penalty
-            )[base[k]]
+            rest = _without(base, k)
+            out[base[k]] = block_gains(score.corr, score.starts, y, rest, score.n, score.penalty)[
+                base[k]
+            ]
     else:
         config, possible = configurations(score.codes, score.n_levels, base)
         alone = dirichlet_score(score.codes, score.n_levels, y, config, possible, score.sample_size)
         out = dirichlet_scores(score.codes, score.n_levels, y, config, possible, score.sample_size)
         out -= alone + score.penalty
         for k in range(len(base)):
-            rest = np.concatenate((base[:k], base[k + 1 :]))
+            rest = _without(base, k)
             config, possible = configurations(score.codes, score.n_levels, rest)
             less = dirichlet_score(
                 score.codes, score.n_levels, y, config, possible, score.sample_size

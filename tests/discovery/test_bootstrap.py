@@ -164,7 +164,8 @@ def shares_of(
     for (i, j), share in (loose or {}).items():
         presence[i, j] += share
         presence[j, i] += share
-    return EdgeShares(matrix, presence, matrix + (presence - matrix - matrix.T) / 2)
+    support = matrix + (presence - matrix - matrix.T) / 2
+    return EdgeShares(matrix, presence, support, matrix, matrix.T)
 
 
 def test_consensus_never_closes_a_cycle() -> None:

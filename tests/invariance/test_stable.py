@@ -13,6 +13,8 @@ from stable_tables import ADJUSTMENT, shifted_table
 from causalimg.effects import AIPW, DifferenceInMeans
 from causalimg.errors import InvalidInputError, NotEstimableError, UnknownNameError
 from causalimg.invariance import StableFeatures
+from causalimg.invariance.control import Control
+from causalimg.invariance.spread import reference_spread
 from causalimg.tables.invariant_set import EVIDENCE_COLUMNS, InvariantSet
 
 
@@ -259,3 +261,48 @@ def test_clustered_features_are_certified_less_often() -> None:
             counts[cluster, control] = len(found.invariant_set_)
     assert counts["patient", "bh"] < counts[None, "bh"]
     assert counts["patient", "maxt"] <= counts["patient", "bh"]
+
+
+@pytest.mark.parametrize("estimand", ["ate", "att"])
+def test_the_shared_products_give_the_draws_of_every_pair(estimand: str) -> None:
+    frame, names = shifted_table(18, np.linspace(0, 0.4, 5), n=300, levels="ABC")
+    fit = AIPW(treatment="scanner", adjustment=ADJUSTMENT, estimand=estimand).fit(frame, names)
+    control = Control("maxt", 0.05, 200, np.random.SeedSequence(3))
+    found = control._largest_draws(names, fit)
+    direct = np.zeros_like(found)
+    for a, b in fit.contrast_pairs(pairs=True):
+        part = fit.influence(fit.levels_[a], fit.levels_[b])[names].to_numpy()
+        direct = np.maximum(direct, np.abs(control._draws(part, fit)))
+    np.testing.assert_allclose(found, direct, rtol=1e-8)
+
+
+def test_spread_under_the_reference() -> None:
+    """Scanner B sees the old: patients of one scanner differ less than all of them."""
+    rng = np.random.default_rng(19)
+    age = rng.normal(size=6000)
+    scanner = np.where(rng.random(6000) < 1 / (1 + np.exp(-1.5 * age)), "B", "A")
+    noise = rng.normal(size=6000) * np.where(scanner == "B", 0.5, 1.0)
+    frame = pd.DataFrame({"age": age, "scanner": scanner, "f": 2 * age + noise})
+    sd = reference_spread(
+        frame, features=["f"], environment="scanner", adjustment=["age"], reference="A"
+    )
+    assert sd[0] == pytest.approx(np.sqrt(5), rel=0.04)
+    rows = {}
+    for spread in ("within", "reference"):
+        search = StableFeatures(environment="scanner", adjustment=["age"], spread=spread)
+        rows[spread] = search.fit(frame, features=["f"]).invariant_set_.evidence.iloc[0]
+    ratio = rows["within"]["effect_sd"] / rows["reference"]["effect_sd"]
+    assert ratio == pytest.approx(sd[0] / frame.groupby("scanner")["f"].std().mean(), rel=0.03)
+
+
+def test_spread_from_repeats() -> None:
+    frame, names = shifted_table(20, [0.1, 0.1], n=800)
+    search = StableFeatures(environment="scanner", adjustment=ADJUSTMENT)
+    plain = search.fit(frame, features=names).invariant_set_.evidence
+    wide = search.fit(frame, features=names, between_sd={"f0": 2.0, "f1": 0.5})
+    scaled = wide.invariant_set_.evidence
+    estimate = wide.effects_.frame["estimate"].to_numpy()
+    np.testing.assert_allclose(scaled["effect_sd"], estimate / [2.0, 0.5])
+    assert scaled["p_equivalence"][0] < plain["p_equivalence"][0]
+    with pytest.raises(InvalidInputError, match="not so for \\['f1'\\]"):
+        search.fit(frame, features=names, between_sd={"f0": 1.0})
