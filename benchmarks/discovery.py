@@ -114,16 +114,17 @@ def measure(method: str, d: int, degree: int, seed: int, n: int, discount: float
 
 
 def peak_mb(method: str, d: int, degree: int, n: int) -> float:
-    """Peak resident memory of a child process [MB]."""
+    """Peak resident memory of a child process [MB], on Linux."""
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "import resource, discovery as b\n"
+        "import discovery as b\n"
         f"frame, _ = b.simulate({d}, {degree}, 0, {n}, b.noise_of({method!r}))\n"
         f"b.methods(0, 1.0)[{method!r}]().fit(frame) if {method!r} in b.methods(0, 1.0) else None\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        # VmHWM, since ru_maxrss of a child starts at that of its parent
+        "print(*[s.split()[1] for s in open('/proc/self/status') if s.startswith('VmHWM')])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return float(out.stdout.split()[-1])
+    return float(out.stdout.split()[-1]) / 1024
 
 
 def agreement(problems: int) -> None:

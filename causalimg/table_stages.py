@@ -200,9 +200,11 @@ def harmonize(
     found = harmonization_report(
         read.frame, after, batch=batch, features=read.features, covariates=kept
     )
-    screen.say(found.summary())
+    summary = found.summary()
     screen.say(f"{result!r} -> {out}")
-    screen.result({"table": str(out), "features": len(read.features), "summary": found.summary()})
+    screen.table(summary)
+    records = summary.reset_index().to_dict(orient="records")
+    screen.result({"table": str(out), "features": len(read.features), "summary": records})
 
 
 @app.command()

@@ -245,4 +245,4 @@ def score_search(method: str, data: DiscoveryData, penalty_discount: float) -> N
     else:
         graph = boss(matrix, name, parameters=settings, verbose=False).graph
     marks = np.asarray(graph)  # [i, j] is the mark at i: -1 tail, 1 arrow
-    return ((marks == -1) & (marks.T != 0)).astype(np.uint8)
+    return np.asarray((marks == -1) & (marks.T != 0), dtype=np.uint8)

@@ -44,13 +44,14 @@ class ClassSearch:
     ) -> None:
         d = len(score.nodes)
         self._kernel = kernel("class_climb")
+        self._parts = kernel("class_state")
         self._classes = kernel("equivalence")
         self._score = score.compiled()
         self.turning = turning
         largest = max((float(score.gains(y, ()).max()) for y in range(d)), default=0.0)
         self._least = _GAIN + _ROUNDING * max(largest, 0.0)
         first = (required if start is None else start) * _ONE
-        self._state = self._kernel.Climb(
+        self._state = self._parts.Climb(
             self._classes.complete(first)[1],
             np.full((d, 4, d), -np.inf),
             np.full((d, 4, d), -np.inf),
@@ -60,7 +61,7 @@ class ClassSearch:
             np.ascontiguousarray(forbidden),
             np.ascontiguousarray(required | required.T),
             np.zeros((d, d), dtype=np.int64),
-            np.zeros((d, d, self._kernel.STEPS), dtype=np.int32),
+            np.zeros((d, d, self._parts.STEPS), dtype=np.int32),
             np.zeros(d * d, dtype=np.int64),
             np.zeros(1),
             np.array([0, 0, 0, 0, 0, 0, 0, 0, -1, -1], dtype=np.int64),
@@ -85,12 +86,12 @@ class ClassSearch:
     @property
     def trials(self) -> int:
         """Deletions that were tried."""
-        return int(self._state.tally[self._kernel.TRIALS])
+        return int(self._state.tally[self._parts.TRIALS])
 
     @property
     def cut(self) -> bool:
         """Whether a node had more sets of neighbours than were looked at."""
-        return bool(self._state.tally[self._kernel.CUT])
+        return bool(self._state.tally[self._parts.CUT])
 
     def climb(self, *, inserting: bool = True) -> None:
         """Make the best deletion, else the best turn, else the best insertion, until none gains."""
@@ -110,11 +111,9 @@ class ClassSearch:
         for y, x in np.argwhere(~np.eye(len(now), dtype=bool)).tolist():
             into, away = bool(now[x, y]), bool(now[y, x])
             kinds = [DELETE] * into + [FLIP] * (into and away) + [TURN] * (away and not into)
-            member, gains = self._kernel._row(self._state, self._score, y)
+            member, gains = self._parts.row_of(self._state, self._score, y)
             for kind in kinds or [INSERT]:
-                values = self._kernel.pair_gains(
-                    self._state, self._score, kind, x, y, member, gains
-                )
+                values = self._parts.pair_gains(self._state, self._score, kind, x, y, member, gains)
                 for clique, gain in zip(member, values, strict=True):
                     if gain == -np.inf or (
                         kind in (TURN, INSERT) and len(moves.way_back(kind, now, x, y, clique))

@@ -85,6 +85,7 @@ class GES(BaseDiscovery):
 
     Examples
     --------
+    >>> import numpy as np
     >>> import pandas as pd
     >>> rng = np.random.default_rng(0)
     >>> a, b = rng.normal(size=(2, 500))

@@ -8,110 +8,31 @@ is gone.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit
 
-from causalimg.kernels.class_moves import (
-    DELETE,
-    INSERT,
-    TURN,
-    best_moves,
-    clique_gains,
-    first_valid,
-    moved,
-    separated,
+from causalimg.kernels.class_moves import DELETE, INSERT, TURN, best_moves, first_valid, moved
+from causalimg.kernels.class_state import (
+    BANNED_X,
+    BANNED_Y,
+    FLIP,
+    HELD,
+    STEPS,
+    Climb,
+    base_of,
+    flip_gains,
+    pair_gains,
+    row_of,
 )
-from causalimg.kernels.equivalence import agrees, cliques, complete
+from causalimg.kernels.equivalence import agrees, complete
 from causalimg.kernels.score_gains import Score, gains_of
-
-FLIP = 3
-CLIQUES = 4096  # around one node; further ones are not looked at
-STEPS = 12  # kept of the paths that forbid a move
-GAINED, HELD, CUT, TRIALS, BANNED_X, BANNED_Y = 4, 5, 6, 7, 8, 9  # places in ``tally``
-
-
-class Climb(NamedTuple):
-    """A class and its moves; arrays indexed by the node ``y`` that a move leads into, then ``x``.
-
-    ``open``: the class. ``bound``, ``usable``: shape (d, 4, d), gains of each kind of move, and
-    without those held. ``top``: the largest usable, shape (d, 4). ``own[y]``: what each node adds
-    to ``y`` given its parents. ``allowed``, ``forbidden``, ``fixed``: knowledge. ``length``,
-    ``steps``: of held moves, 0 for none, -1 for unknown. ``held``: pairs, ``y * d + x``.
-    ``total``: what was gained. ``tally``: moves of each kind and further numbers.
-    """
-
-    open: np.ndarray
-    bound: np.ndarray
-    usable: np.ndarray
-    top: np.ndarray
-    own: np.ndarray
-    allowed: np.ndarray
-    forbidden: np.ndarray
-    fixed: np.ndarray
-    length: np.ndarray
-    steps: np.ndarray
-    held: np.ndarray
-    total: np.ndarray
-    tally: np.ndarray
-
-
-@njit(cache=True, nogil=True)
-def _base(open_: np.ndarray, y: int, more: np.ndarray) -> np.ndarray:
-    """Return the parents of ``y`` and the members of ``more``, sorted."""
-    d = open_.shape[0]
-    out = np.empty(d, dtype=np.int64)
-    size = 0
-    for x in range(d):
-        if more[x] or (open_[x, y] and not open_[y, x]):
-            out[size] = x
-            size += 1
-    return out[:size]
-
-
-@njit(cache=True, nogil=True)
-def _row(c: Climb, score: Score, y: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the cliques around ``y`` and what each node adds to it with each of them."""
-    member, whole = cliques(c.open, y, CLIQUES)
-    if not whole:
-        c.tally[CUT] = 1
-    gains = np.empty((len(member), len(c.open)))
-    for k in range(len(member)):
-        gains[k] = gains_of(score, y, _base(c.open, y, member[k]))
-    return member, gains
-
-
-@njit(cache=True, nogil=True)
-def flip_gains(
-    c: Climb, score: Score, x: int, y: int, member: np.ndarray, gains: np.ndarray, least: float
-) -> np.ndarray:
-    """Return what turning ``x --- y`` gains with each clique; -inf if invalid or below least."""
-    d = len(c.open)
-    out = np.full(len(member), -np.inf)
-    if not c.allowed[x, y] or c.fixed[x, y]:
-        return out
-    for k in range(len(member)):
-        if member[k, x] or gains[k, x] <= least:
-            continue
-        fits = True
-        shared = np.zeros(d, dtype=np.bool_)
-        for u in range(d):
-            if member[k, u]:
-                if not c.allowed[u, y]:
-                    fits = False
-                    break
-                shared[u] = c.open[u, x] or c.open[x, u]
-        if fits and separated(c.open, y, x, member[k]):
-            out[k] = gains[k, x] - gains_of(score, x, _base(c.open, x, shared))[y]
-    return out
 
 
 @njit(cache=True, nogil=True)
 def renew(c: Climb, score: Score, y: int, turning: bool) -> None:
     """Compute the moves into ``y`` anew."""
     d = len(c.open)
-    member, gains = _row(c, score, y)
+    member, gains = row_of(c, score, y)
     bound = c.bound[y]
     best_moves(
         c.open, y, member, gains, c.own[:, y].copy(), c.allowed, c.fixed[y].copy(), bound[:3]
@@ -144,24 +65,13 @@ def start(c: Climb, score: Score, turning: bool) -> None:
     d = len(c.open)
     none = np.zeros(d, dtype=np.bool_)
     for y in range(d):
-        c.own[y] = gains_of(score, y, _base(c.open, y, none))
+        c.own[y] = gains_of(score, y, base_of(c.open, y, none))
     for y in range(d):
         renew(c, score, y, turning)
 
 
 @njit(cache=True, nogil=True)
-def pair_gains(
-    c: Climb, score: Score, kind: int, x: int, y: int, member: np.ndarray, gains: np.ndarray
-) -> np.ndarray:
-    """Return what a move gains with each clique, paths not looked at."""
-    if kind == FLIP:
-        return flip_gains(c, score, x, y, member, gains, -np.inf)
-    back = c.own[x, y] if kind == TURN else 0.0
-    return clique_gains(kind, c.open, x, y, member, gains, back, c.allowed)
-
-
-@njit(cache=True, nogil=True)
-def _make(c: Climb, score: Score, x: int, y: int, after: np.ndarray, turning: bool) -> None:
+def make(c: Climb, score: Score, x: int, y: int, after: np.ndarray, turning: bool) -> None:
     """Replace the class by the one after a move, and renew what that changes."""
     d = len(c.open)
     before = c.open.copy()
@@ -191,7 +101,7 @@ def _make(c: Climb, score: Score, x: int, y: int, after: np.ndarray, turning: bo
     for a in range(d):
         if not new[a]:
             continue
-        own = gains_of(score, a, _base(after, a, none))
+        own = gains_of(score, a, base_of(after, a, none))
         for b in range(d):
             if after[b, a] and not after[a, b] and not touched[b] and turning:
                 # of the moves into b only the turn of b -> a gains something else
@@ -272,7 +182,7 @@ def _step(c: Climb, score: Score, low: int, high: int, least: float, turning: bo
             member = np.zeros((1, d), dtype=np.bool_)
             values = np.array([c.bound[y, kind, x]])
         else:
-            member, gains = _row(c, score, y)
+            member, gains = row_of(c, score, y)
             values = pair_gains(c, score, kind, x, y, member, gains)
         unknown = False
         found = -np.inf
@@ -298,7 +208,7 @@ def _step(c: Climb, score: Score, low: int, high: int, least: float, turning: bo
             if ok and agrees(after, c.forbidden):
                 c.total[0] += found
                 c.tally[kind] += 1
-                _make(c, score, x, y, after, turning)
+                make(c, score, x, y, after, turning)
                 return True
             values[at] = -np.inf
             found = -np.inf

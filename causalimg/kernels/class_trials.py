@@ -5,18 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from causalimg.kernels.class_climb import (
-    BANNED_X,
-    BANNED_Y,
-    TRIALS,
-    Climb,
-    _make,
-    _row,
-    climb,
-    pair_gains,
-    renew,
-)
+from causalimg.kernels.class_climb import climb, make, renew
 from causalimg.kernels.class_moves import DELETE, moved
+from causalimg.kernels.class_state import BANNED_X, BANNED_Y, TRIALS, Climb, pair_gains, row_of
 from causalimg.kernels.equivalence import agrees, complete
 from causalimg.kernels.score_gains import Score
 
@@ -47,7 +38,7 @@ def deletions(c: Climb, score: Score) -> tuple[np.ndarray, np.ndarray, np.ndarra
     for y in range(d):
         if np.max(c.bound[y, DELETE]) == -np.inf:
             continue
-        member, gains = _row(c, score, y)
+        member, gains = row_of(c, score, y)
         for x in range(d):
             if c.bound[y, DELETE, x] == -np.inf:
                 continue
@@ -98,7 +89,7 @@ def try_deletions(c: Climb, spare: Climb, score: Score, least: float, turning: b
             c.tally[BANNED_X], c.tally[BANNED_Y] = x, y
             c.total[0] += gain
             c.tally[DELETE] += 1
-            _make(c, score, x, y, after, turning)
+            make(c, score, x, y, after, turning)
             climb(c, score, least, turning, True)
             c.tally[BANNED_X] = c.tally[BANNED_Y] = -1
             if c.total[0] > spare.total[0] + least:

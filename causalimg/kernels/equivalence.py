@@ -75,7 +75,7 @@ def extend(open_: np.ndarray, start: np.ndarray, nodes: np.ndarray) -> tuple[boo
     left = d
     while size:
         size -= 1
-        x = stack[size]
+        x = int(stack[size])
         waiting[x] = False
         if gone[x] or not _is_sink(open_, start, nodes, gone, x):
             continue

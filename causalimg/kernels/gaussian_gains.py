@@ -39,7 +39,7 @@ def _reduced(corr: np.ndarray, base: np.ndarray) -> np.ndarray:
 def _information(share: float) -> float:
     """Return ``-log(1 - share)``, by its series where that is exact: most shares are small."""
     if share > 0.02:
-        return -np.log1p(-share)
+        return float(-np.log1p(-share))
     out = 1.0 / 9.0
     for k in range(8, 0, -1):
         out = out * share + 1.0 / k
