@@ -74,7 +74,7 @@ def compute_types(
     ...     scan, ExtractionSettings.of(image_types=["square"], mode="ibsi", ibsi=own), own
     ... )
     >>> round(found["square_statistics_maximum"], 3)
-    302.25
+    260.714
     """
     filtered = {
         kind: options for kind, options in settings.image_types.items() if kind != "original"
