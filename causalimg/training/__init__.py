@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         pair_consistency,
         select_augmentations,
     )
+    from causalimg.training.backdoor import BackdoorClassifier
     from causalimg.training.canonical import family_table, statement_table
     from causalimg.training.dependence import CIRCE, HSCIC, HSIC
     from causalimg.training.group_dro import GroupDRO
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "AdditiveHead": "masks",
+    "BackdoorClassifier": "backdoor",
     "Batch": "penalty",
     "Bottleneck": "risk",
     "CASTLE": "structure",
@@ -81,6 +83,7 @@ __all__ = [
     "IRM",
     "MMD",
     "AdditiveHead",
+    "BackdoorClassifier",
     "Batch",
     "Bottleneck",
     "CastleNet",
