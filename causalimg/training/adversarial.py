@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from causalimg.errors import InvalidInputError
+from causalimg.training.licence import statement as statement_of
 from causalimg.training.penalty import Batch, Penalty, groups_of
 
 MAPS = ("concatenate", "multilinear")
@@ -81,8 +82,7 @@ class DomainAdversarial(Penalty):
         statement: str = "",
         reason: str = "",
     ) -> None:
-        said = f"features ⊥ {attribute}" + (f" | {', '.join(given)}" if given else "")
-        super().__init__(statement or said, reason)
+        super().__init__(statement or statement_of("features", attribute, given), reason)
         if map not in MAPS:
             raise InvalidInputError(f"map={map!r} must be one of {MAPS}")
         if bool(given) != (n_given > 1):

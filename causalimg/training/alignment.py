@@ -10,14 +10,11 @@ from torch import Tensor
 
 from causalimg.errors import InvalidInputError
 from causalimg.training.gram import BANDWIDTHS, rbf
+from causalimg.training.licence import statement as statement_of
 from causalimg.training.penalty import Batch, Penalty, groups_of, zero_of
 
 On = str
 ON = ("features", "logits")
-
-
-def _said(attribute: str, given: Sequence[str], on: str) -> str:
-    return f"{on} ⊥ {attribute}" + (f" | {', '.join(given)}" if given else "")
 
 
 def representation(batch: Batch, on: str) -> Tensor:
@@ -78,7 +75,7 @@ class ConditionalMMD(Penalty):
         statement: str = "",
         reason: str = "",
     ) -> None:
-        super().__init__(statement or _said(attribute, given, on), reason)
+        super().__init__(statement or statement_of(on, attribute, given), reason)
         if on not in ON:
             raise InvalidInputError(f"on={on!r} must be 'features' or 'logits'")
         if min_group < 1 + unbiased:
@@ -184,7 +181,7 @@ class CORAL(Penalty):
     """
 
     def __init__(self, attribute: str, *, statement: str = "", reason: str = "") -> None:
-        super().__init__(statement or _said(attribute, (), "features"), reason)
+        super().__init__(statement or statement_of("features", attribute, ()), reason)
         self.attribute = attribute
 
     def forward(self, batch: Batch) -> Tensor:
@@ -232,7 +229,7 @@ class MixtureMatching(Penalty):
         statement: str = "",
         reason: str = "",
     ) -> None:
-        super().__init__(statement or _said(attribute, (), "features"), reason)
+        super().__init__(statement or statement_of("features", attribute, ()), reason)
         self.attribute = attribute
         self._generator = torch.Generator()
         if random_state is not None:

@@ -9,12 +9,15 @@ from torch import Tensor
 
 from causalimg.errors import InvalidInputError, NotEstimableError
 from causalimg.training.alignment import On, representation
-from causalimg.training.gram import centred, rbf, variable_gram
+from causalimg.training.gram import (
+    centred,
+    median_scale,
+    rbf,
+    squared_distances,
+    variable_gram,
+)
+from causalimg.training.licence import statement as statement_of
 from causalimg.training.penalty import Batch, Penalty, zero_of
-
-
-def _said(attribute: str, given: Sequence[str], on: str) -> str:
-    return f"{on} ⊥ {attribute}" + (f" | {', '.join(given)}" if given else "")
 
 
 def _numbers(values: Tensor, dtype: torch.dtype) -> Tensor:
@@ -47,7 +50,7 @@ class HSIC(Penalty):
     def __init__(
         self, attribute: str, *, on: On = "features", statement: str = "", reason: str = ""
     ) -> None:
-        super().__init__(statement or _said(attribute, (), on), reason)
+        super().__init__(statement or statement_of(on, attribute, ()), reason)
         self.attribute = attribute
         self.on = on
 
@@ -105,7 +108,7 @@ class HSCIC(Penalty):
         statement: str = "",
         reason: str = "",
     ) -> None:
-        super().__init__(statement or _said(attribute, given, on), reason)
+        super().__init__(statement or statement_of(on, attribute, given), reason)
         if not given:
             raise InvalidInputError("HSCIC needs a variable in given=; without one use HSIC")
         if not ridge > 0:
@@ -169,7 +172,7 @@ class CIRCE(Penalty):
         statement: str = "",
         reason: str = "",
     ) -> None:
-        super().__init__(statement or _said(attribute, given, on), reason)
+        super().__init__(statement or statement_of(on, attribute, given), reason)
         if not given:
             raise InvalidInputError("CIRCE needs a variable in given=; without one use HSIC")
         self.attribute = attribute
@@ -195,9 +198,9 @@ class CIRCE(Penalty):
         y = torch.cat([_numbers(variables[name], dtype) for name in self.given], dim=1)
         if len(z) < 10:
             raise NotEstimableError(f"CIRCE needs at least 10 held-out rows, not {len(z)}")
-        z_scale, y_scale = self._scale(z), self._scale(y)
-        gram_y = torch.exp(-_distances(y, y) / (2 * y_scale))
-        gram_z = torch.exp(-_distances(z, z) / (2 * z_scale))
+        z_scale, y_scale = (float(median_scale(squared_distances(v))) for v in (z, y))
+        gram_y = torch.exp(-squared_distances(y, y) / (2 * y_scale))
+        gram_z = torch.exp(-squared_distances(z, z) / (2 * z_scale))
         errors = [_leave_one_out(gram_y, gram_z, ridge) for ridge in self.ridges]
         best = self.ridges[errors.index(min(errors))]
         n = len(z)
@@ -205,12 +208,6 @@ class CIRCE(Penalty):
         self._held = (z, y, inverse, z_scale, y_scale)
         self.ridge_ = best
         return self
-
-    @staticmethod
-    def _scale(values: Tensor) -> float:
-        distances = _distances(values, values)
-        positive = distances[distances > 0]
-        return float(positive.median()) if len(positive) else 1.0
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the criterion over the batch.
@@ -236,19 +233,15 @@ class CIRCE(Penalty):
                 "the batch holds other categories than the held-out rows: give indicator columns"
                 " as floats, or batches with every category"
             )
-        w = inverse @ torch.exp(-_distances(held_y, y) / (2 * y_scale))
-        cross = torch.exp(-_distances(held_z, z) / (2 * z_scale))
-        own = torch.exp(-_distances(z, z) / (2 * z_scale))
-        held = torch.exp(-_distances(held_z, held_z) / (2 * z_scale))
+        w = inverse @ torch.exp(-squared_distances(held_y, y) / (2 * y_scale))
+        cross = torch.exp(-squared_distances(held_z, z) / (2 * z_scale))
+        own = torch.exp(-squared_distances(z, z) / (2 * z_scale))
+        held = torch.exp(-squared_distances(held_z, held_z) / (2 * z_scale))
         half = w.T @ cross
         residual = own - half - half.T + w.T @ held @ w
-        given = torch.exp(-_distances(y, y) / (2 * y_scale))
+        given = torch.exp(-squared_distances(y, y) / (2 * y_scale))
         other = (given * residual).to(x.dtype).detach()
         return (centred(rbf(x)) * centred(other)).sum() / len(x) ** 2
-
-
-def _distances(x: Tensor, y: Tensor) -> Tensor:
-    return ((x[:, None, :] - y[None, :, :]) ** 2).sum(dim=-1)
 
 
 def _leave_one_out(gram_y: Tensor, gram_z: Tensor, ridge: float) -> float:

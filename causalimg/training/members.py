@@ -8,7 +8,7 @@ from dataclasses import replace
 from causalimg.errors import CausalImgError, IdentificationError, InvalidInputError
 from causalimg.graph.core import CausalGraph, GraphKind
 from causalimg.graph.equivalence import all_dags
-from causalimg.training.licence import Family, family_questions, separated
+from causalimg.training.licence import Family, ask_environment
 from causalimg.training.roles import Roles
 from causalimg.training.scene import Scene, as_dag, build_scene
 from causalimg.training.verdicts import FamilyVerdict, Verdict, share_holding
@@ -56,11 +56,9 @@ def with_probability(
             continue
         for name, verdict in verdicts.items():
             attribute_shares[name].append(share_holding(scenes, roles, verdict))
+        answers = [ask_environment(scene, roles) for scene in scenes] if families else []
         for family in families:
-            held = []
-            for scene in scenes:
-                x, y, given = family_questions(roles, scene)[family]
-                held.append(separated(scene, x, y, given, roles))
+            held = [answer[family] for answer in answers]
             family_shares[family].append(sum(held) / len(held))
     total = len(resamples)
     if left_out == total:
