@@ -123,12 +123,13 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--slow-runs", type=int, default=500, help="for the kernel tests")
     parser.add_argument("--tests", nargs="+", default=[*TESTS, *SLOW], choices=[*TESTS, *SLOW])
+    parser.add_argument("--data", nargs="+", default=list(DATA), choices=list(DATA))
     parser.add_argument("--sizes", nargs="+", type=int, default=[100, 500])
     chosen = parser.parse_args()
     rows: list[dict[str, Any]] = []
     for name in chosen.tests:
         runs = chosen.slow_runs if name in SLOW else chosen.runs
-        for data in FITS[name]:
+        for data in [one for one in FITS[name] if one in chosen.data]:
             for n in SIZES.get(name, tuple(chosen.sizes)):
                 start = time.process_time()
                 p = np.array(
@@ -140,6 +141,7 @@ def main() -> None:
                 row: dict[str, Any] = {"test": name, "data": data, "n": n, "runs": runs}
                 for alpha in ALPHAS:
                     row[f"at {alpha}"] = round(float((p < alpha).mean()), 4)
+                row["2 se at 0.01"] = round(2 * float(np.sqrt(0.01 * 0.99 / runs)), 4)
                 row["2 se at 0.05"] = round(2 * float(np.sqrt(0.05 * 0.95 / runs)), 4)
                 row["ms"] = round((time.process_time() - start) / runs * 1e3, 2)
                 rows.append(row)
@@ -147,7 +149,11 @@ def main() -> None:
     print(pd.DataFrame(rows).to_string(index=False))
     folder = Path(__file__).parent / "results"
     folder.mkdir(exist_ok=True)
-    (folder / "calibration.json").write_text(json.dumps(rows, indent=1) + "\n")
+    place = folder / "calibration.json"
+    old = json.loads(place.read_text()) if place.exists() else []
+    new = {(row["test"], row["data"], row["n"]) for row in rows}
+    rows = [row for row in old if (row["test"], row["data"], row["n"]) not in new] + rows
+    place.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,11 @@ process that runs one method on one table, less that of one that only imports an
     python benchmarks/discovery.py --sizes 100 --slow    # all of causal-learn, many minutes
     python benchmarks/discovery.py --sizes 100 200 500 --methods ges boss pc --memory
     python benchmarks/discovery.py --agreement 50               # BIC beside causal-learn's GES
+    python benchmarks/discovery.py --sizes 50 100 --methods ges boss --discount 2 --xges ./xges
+    python benchmarks/discovery.py --sizes 20 --rows 1000 10000 100000 --seeds 1 --memory
+
+``--xges`` takes the C++ program of XGES, built from its authors' repository. Its penalty is that of
+``--discount 2`` by default, so compare at that; its CPU seconds include reading the table.
 """
 
 from __future__ import annotations
@@ -22,6 +27,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -113,6 +119,26 @@ def measure(method: str, d: int, degree: int, seed: int, n: int, discount: float
     return out
 
 
+def run_xges(program: Path, d: int, degree: int, seed: int, n: int) -> dict[str, Any]:
+    """Run the authors' program on one table; CPU seconds of the child."""
+    frame, weights = simulate(d, degree, seed, n, "normal")
+    with tempfile.TemporaryDirectory() as folder:
+        table, out = Path(folder) / "table.npy", Path(folder) / "graph.csv"
+        np.save(table, np.ascontiguousarray(frame.to_numpy()))
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(
+            [program.resolve(), "--input", table, "--output", out, "--stats", f"{out}.stats"],
+            check=True, capture_output=True, cwd=folder,
+        )  # fmt: skip
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        follows = np.genfromtxt(out, delimiter=",")[-d:, -d:] != 0
+    names = list(frame.columns)
+    found = CausalGraph.from_directed(names, follows, kind="cpdag")
+    truth = dag_to_cpdag(CausalGraph.from_directed(names, weights != 0))
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"cpu_s": cpu, "errors": shd(found, truth)}
+
+
 def peak_mb(method: str, d: int, degree: int, n: int) -> float:
     """Peak resident memory of a child process [MB], on Linux."""
     code = (
@@ -154,6 +180,7 @@ def main() -> None:
     parser.add_argument("--slow", action="store_true", help="causal-learn at every size")
     parser.add_argument("--memory", action="store_true", help="peak memory of each method too")
     parser.add_argument("--agreement", type=int, default=0, metavar="PROBLEMS")
+    parser.add_argument("--xges", type=Path, metavar="PROGRAM", help="run XGES in C++ beside")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/discovery.json"))
     options = parser.parse_args()
     if options.agreement:
@@ -170,10 +197,13 @@ def main() -> None:
         for d in options.sizes:
             for n in options.rows:
                 for seed in range(options.seeds):
-                    for name in options.methods:
+                    for name in [*options.methods, *(["xges"] if options.xges else [])]:
                         if not options.slow and d > LIMITS.get(name, d):
                             continue
-                        got = measure(name, d, degree, seed, n, options.discount)
+                        if name == "xges":
+                            got = run_xges(options.xges, d, degree, seed, n)
+                        else:
+                            got = measure(name, d, degree, seed, n, options.discount)
                         case = {"degree": degree, "d": d, "n": n, "seed": seed, "method": name}
                         records.append({**case, **got})
                         print(
@@ -184,7 +214,7 @@ def main() -> None:
     frame = pd.DataFrame(records)
     keys = ["degree", "d", "n"]
     table = frame.groupby([*keys, "method"], sort=False).agg(
-        cpu_s=("cpu_s", "mean"), errors=("errors", "mean")
+        cpu_s=("cpu_s", "median"), errors=("errors", "mean")
     )
     for at in table.index:
         peer = (*at[:-1], PEERS.get(at[-1], ""))
@@ -195,7 +225,7 @@ def main() -> None:
         base = {
             key: peak_mb("none", key[1], key[0], key[2]) for key in {a[:-1] for a in table.index}
         }
-        for at in table.index:
+        for at in [key for key in table.index if key[-1] != "xges"]:
             peak = peak_mb(at[-1], at[1], at[0], at[2])
             table.loc[at, "memory_mb"] = peak - base[at[:-1]]
     print(table.round({"cpu_s": 3, "errors": 1, "times_faster": 1, "memory_mb": 0}).to_string())

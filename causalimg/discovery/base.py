@@ -48,7 +48,6 @@ class BaseDiscovery(BaseEstimator):
 
     _takes_moments: ClassVar[bool] = False
     _full_rank: ClassVar[bool] = False
-    _knowledge_kind: ClassVar[str] = "tiers, forbidden, required, exogenous"
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the graph.
@@ -138,6 +137,8 @@ def describe(estimator: BaseEstimator) -> dict[str, Any]:
             out[name] = value.to_dict()
         elif isinstance(value, BaseEstimator):
             out[name] = describe(value)
+        elif isinstance(value, type):  # a score, or a test made from moments
+            out[name] = value.__name__
         elif hasattr(value, "batch"):  # a test of independence that is no estimator
             out[name] = getattr(value, "__name__", type(value).__name__)
         elif not callable(value):

@@ -12,7 +12,7 @@ from causalimg.discovery.data import DiscoveryData
 from causalimg.discovery.grow_shrink import GrowShrinkTrees, search_order
 from causalimg.discovery.orders import random_order
 from causalimg.discovery.score_based import (
-    assumptions,
+    ASSUMPTIONS,
     fit_by_causal_learn,
     known_graph,
     make_score,
@@ -35,7 +35,7 @@ class BOSS(BaseDiscovery):
 
     Parameters
     ----------
-    score : {"bic", "bdeu"}
+    score : str or type
         As in `GES`.
     penalty_discount : float
         As in `GES`.
@@ -96,7 +96,7 @@ class BOSS(BaseDiscovery):
     def __init__(
         self,
         *,
-        score: str = "bic",
+        score: Any = "bic",
         penalty_discount: float = 1.0,
         knowledge: Knowledge | None = None,
         n_starts: int = 1,
@@ -147,4 +147,4 @@ class BOSS(BaseDiscovery):
                 "order": tuple(names[k] for k in result.order),
             }
         graph = known_graph(names, best, forbidden)
-        return Found(graph, {**score_stats(score, best), **stats}, assumptions(data, self.score))
+        return Found(graph, {**score_stats(score, best), **stats}, (*ASSUMPTIONS, *score.said))

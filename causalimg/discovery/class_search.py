@@ -53,6 +53,8 @@ class ClassSearch:
         first = (required if start is None else start) * _ONE
         self._state = self._parts.Climb(
             self._classes.complete(first)[1],
+            np.zeros((d, d), dtype=np.int32),
+            np.zeros(d, dtype=np.int64),
             np.full((d, 4, d), -np.inf),
             np.full((d, 4, d), -np.inf),
             np.full((d, 4), -np.inf),
@@ -65,6 +67,7 @@ class ClassSearch:
             np.zeros(d * d, dtype=np.int64),
             np.zeros(1),
             np.array([0, 0, 0, 0, 0, 0, 0, 0, -1, -1], dtype=np.int64),
+            np.zeros(d, dtype=bool),
         )
         self._kernel.start(self._state, self._score, turning)
 
@@ -107,7 +110,7 @@ class ClassSearch:
     def moves(self) -> Iterator[tuple[int, float, Open]]:
         """Yield every valid move as ``(kind, gain, class after it)``."""
         moves = kernel("class_moves")
-        now = self._state.open
+        now, follow, count = self._state.open, self._state.follow, self._state.degree
         for y, x in np.argwhere(~np.eye(len(now), dtype=bool)).tolist():
             into, away = bool(now[x, y]), bool(now[y, x])
             kinds = [DELETE] * into + [FLIP] * (into and away) + [TURN] * (away and not into)
@@ -116,7 +119,8 @@ class ClassSearch:
                 values = self._parts.pair_gains(self._state, self._score, kind, x, y, member, gains)
                 for clique, gain in zip(member, values, strict=True):
                     if gain == -np.inf or (
-                        kind in (TURN, INSERT) and len(moves.way_back(kind, now, x, y, clique))
+                        kind in (TURN, INSERT)
+                        and len(moves.way_back(kind, now, follow, count, x, y, clique))
                     ):
                         continue
                     after = self._classes.complete(moves.moved(kind, now, x, y, clique))[1]

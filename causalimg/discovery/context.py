@@ -143,7 +143,7 @@ def add_context(
             open_to = [k for k in parts.context if not forbidden[k, target]]
             if not open_to:
                 continue
-            parents = [int(k) for k in np.flatnonzero(edges[:, target])]
+            parents = [int(k) for k in np.flatnonzero(edges[:, target]) if k not in parts.context]
             found = regression.fit(target, [*open_to, *parents])
             kept = [k for k in open_to if required[k, target] or found.p_values[k] <= alpha]
             if not kept:

@@ -12,6 +12,7 @@ from causalimg.discovery.base import BaseDiscovery, Found, check_choice, check_s
 from causalimg.discovery.ci_tests import bind_test, missing_kind, said_of
 from causalimg.discovery.colliders import Colliders, Triple, find_colliders
 from causalimg.discovery.data import DiscoveryData
+from causalimg.discovery.evidence import of_skeleton
 from causalimg.discovery.pag_orientation import orient_pag
 from causalimg.discovery.pc import RULES, check_limit, name_sets, table_of_edges
 from causalimg.discovery.possible_dsep import remove_by_possible_dsep
@@ -74,6 +75,8 @@ class FCI(BaseDiscovery):
         Of kind ``pag``.
     edges_ : pandas.DataFrame
         ``source, target, edge, p_value``: the largest p-value of the tests of that pair.
+    evidence_ : Evidence
+        The test, p-value and set behind every pair, joined or not (native engine).
     stats_ : dict
         As for `PC`, and ``possible_dsep`` (pairs parted in that phase) and ``contradictory``
         (nodes of a directed cycle, which only errors of tests or knowledge can make).
@@ -175,7 +178,12 @@ class FCI(BaseDiscovery):
             "contradictory": [names[k] for k in directed_cycle(graph.directed())],
         }
         said = ASSUMPTIONS + said_of(test, data, self.missing)
-        return Found(graph, stats, said, {"edges_": table_of_edges(graph, skeleton.p_max)})
+        evidence = of_skeleton(
+            names, skeleton, test=self.test, alpha=self.alpha, forbidden=forbidden,
+            required=required,
+        )  # fmt: skip
+        edges = table_of_edges(graph, skeleton.p_max)
+        return Found(graph, stats, said, {"edges_": edges, "evidence_": evidence})
 
     def _skeleton(
         self,

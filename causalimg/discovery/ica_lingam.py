@@ -163,8 +163,11 @@ def coefficients(unmixing: Float) -> Float:
     """
     from scipy.optimize import linear_sum_assignment
 
-    size = np.maximum(np.abs(unmixing), 1e-12 * np.abs(unmixing).max())
-    component, node = linear_sum_assignment(1 / size)
+    # a component belongs to the node on which it has its own entry, none of which is zero; each
+    # column is first divided by its largest entry, or the units of the table would decide
+    size = np.abs(unmixing)
+    share = np.maximum(size / np.maximum(size.max(axis=0), 1e-300), 1e-12)
+    component, node = linear_sum_assignment(1 / share)
     rows = unmixing[component[np.argsort(node)]]
     own = np.diag(rows)
     effects = -(rows * np.sign(own)[:, None] / np.abs(own)[None, :]).T + 0.0

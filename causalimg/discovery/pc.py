@@ -13,6 +13,7 @@ from causalimg.discovery.base import BaseDiscovery, Found, check_choice, check_s
 from causalimg.discovery.ci_tests import bind_test, missing_kind, said_of
 from causalimg.discovery.colliders import Colliders, Oriented, break_cycles, find_colliders, orient
 from causalimg.discovery.data import DiscoveryData
+from causalimg.discovery.evidence import of_skeleton
 from causalimg.discovery.skeleton import Skeleton, stable_skeleton
 from causalimg.errors import InvalidInputError
 from causalimg.graph.core import CausalGraph, GraphKind
@@ -68,6 +69,8 @@ class PC(BaseDiscovery):
     graph_ : CausalGraph
     edges_ : pandas.DataFrame
         ``source, target, edge, p_value``: the largest p-value of the tests of that pair.
+    evidence_ : Evidence
+        The test, p-value and set behind every pair, joined or not.
     stats_ : dict
         ``n``, ``n_tests``, ``largest_condition``, ``stopped`` (``done``, ``max_condition`` or
         ``rows``), ``n_untestable`` (tests that too few complete rows left undone, which part
@@ -164,7 +167,12 @@ class PC(BaseDiscovery):
         stats = _stats(names, skeleton, found, oriented, removed)
         stats["n_untestable"] = int(getattr(test, "n_untestable", 0))
         said = ASSUMPTIONS + said_of(test, data, self.missing)
-        return Found(graph, stats, said, {"edges_": table_of_edges(graph, skeleton.p_max)})
+        evidence = of_skeleton(
+            names, skeleton, test=self.test, alpha=self.alpha, forbidden=forbidden,
+            required=required,
+        )  # fmt: skip
+        edges = table_of_edges(graph, skeleton.p_max)
+        return Found(graph, stats, said, {"edges_": edges, "evidence_": evidence})
 
     def _check_settings(self) -> None:
         check_share("alpha", self.alpha)

@@ -104,7 +104,7 @@ def remove_by_possible_dsep(
     room = test.largest_condition()
     limit = room if limit is None else min(room, limit)
     adjacent, p_max = skeleton.adjacent.copy(), skeleton.p_max.copy()
-    separating = dict(skeleton.separating)
+    separating, closest = dict(skeleton.separating), dict(skeleton.closest)
     n_tests, largest, removed = skeleton.n_tests, skeleton.largest, []
     size = 0
     while size < limit and len(x) and int(pool.sum(axis=1).max()) > size:
@@ -117,7 +117,9 @@ def remove_by_possible_dsep(
                 rows, sets[np.arange(len(rows)), top], p[np.arange(len(rows)), top], strict=True
             ):
                 i, j = sorted((int(x[row]), int(y[row])))
-                p_max[i, j] = p_max[j, i] = np.fmax(p_max[i, j], value)
+                if np.isnan(p_max[i, j]) or value > p_max[i, j]:
+                    p_max[i, j] = p_max[j, i] = value
+                    closest[i, j] = tuple(int(v) for v in given)
                 if value > alpha:
                     entry = (-float(value), tuple(int(v) for v in given))
                     found[(i, j)] = min(found.get((i, j), entry), entry)
@@ -133,6 +135,7 @@ def remove_by_possible_dsep(
         adjacent=adjacent,
         p_max=p_max,
         separating=separating,
+        closest=closest,
         largest=largest,
         n_tests=n_tests,
     )

@@ -66,10 +66,14 @@ class RedundancyFilter(TransformerMixin, BaseEstimator):
 
     Notes
     -----
+    Assumptions: columns that correlate by ``threshold`` or more measure the same thing, so that one
+    of them can stand for all; the relation is monotone (``spearman``) or linear (``pearson``).
+
     The representative is the most repeatable member if ``test_retest`` is given, else the most
     central (highest mean absolute correlation with the other members), ties by name; the result
     does not depend on the order of the columns. A threshold that is too low merges columns that
-    are different things: look at `cluster_stability`.
+    are different things: look at `cluster_stability`. What is found on the reduced table depends on
+    the method: see docs/tables/discovery_which.md.
 
     Examples
     --------

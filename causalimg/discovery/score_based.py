@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from causalimg.discovery.base import check_choice
@@ -14,6 +13,7 @@ from causalimg.errors import CausalImgError, InvalidInputError
 from causalimg.graph.core import CausalGraph, GraphKind
 from causalimg.graph.knowledge import Knowledge
 from causalimg.graph.orientation import meek_closure
+from causalimg.registry import load, names
 from causalimg.stats.bdeu import BDeu
 from causalimg.stats.scores import CachedScore, GaussianBIC, kernel
 
@@ -24,60 +24,52 @@ ASSUMPTIONS = (
     "The independences in the data are those of the graph (Markov, faithfulness).",
     "The graph has no cycle, and every case comes from the same graph.",
 )
-_BIC = "Relations are linear with residuals of one normal distribution (Gaussian BIC)."
-_MIXED = (
-    "Categorical nodes act through group means; their 0/1 columns are scored as if they were"
-    " Gaussian (degenerate Gaussian score)."
-)
-_BDEU = "Given its parents, a node has any distribution over its levels (multinomial, BDeu)."
+GROUP = "causalimg.scores"
 
 
 def make_score(
-    data: DiscoveryData, score: str, penalty_discount: float, max_parents: int | None
+    data: DiscoveryData, score: Any, penalty_discount: float, max_parents: int | None
 ) -> CachedScore:
     """Set up the score of a table.
+
+    Parameters
+    ----------
+    data : DiscoveryData
+    score : str or type
+        A name registered in ``causalimg.scores``, or a class derived from `CachedScore`.
+    penalty_discount : float
+    max_parents : int, optional
 
     Raises
     ------
     InvalidInputError
         If a setting is not allowed or does not fit the columns.
     """
-    check_choice("score", score, ("bic", "bdeu"))
+    known: Any = score
+    if isinstance(score, str):
+        own = {"bic": GaussianBIC, "bdeu": BDeu}
+        if score not in own:
+            check_choice("score", score, tuple(sorted({*own, *names(GROUP)})))
+        known = own[score] if score in own else load(GROUP, score)
+    if not (isinstance(known, type) and issubclass(known, CachedScore)):
+        raise InvalidInputError(
+            f"score={score!r} is no score; give a registered name, or a class derived from"
+            " causalimg.stats.scores.CachedScore"
+        )
     if not isinstance(penalty_discount, int | float) or not 0 < penalty_discount < np.inf:
         raise InvalidInputError(f"penalty_discount={penalty_discount!r} must be a positive number")
     if max_parents is not None and (not isinstance(max_parents, int) or max_parents < 1):
         raise InvalidInputError(f"max_parents={max_parents!r} must be None or a whole number >= 1")
-    if score == "bic":
-        return GaussianBIC(data.moments, penalty_discount=penalty_discount, max_parents=max_parents)
-    numbers = [name for name in data.columns if name not in data.categorical]
-    if numbers:
-        raise InvalidInputError(
-            f'score="bdeu" takes categorical columns only; numbers: {numbers[:10]}. Use'
-            ' score="bic", which takes both'
-        )
-    if data.matrix is None:
-        raise InvalidInputError('score="bdeu" needs the rows, not only their moments')
-    codes = {
-        name: (data.matrix[:, block] @ np.arange(1, len(block) + 1)).astype(int)
-        for name, block in data.moments.blocks.items()
-    }
-    table = pd.DataFrame({name: pd.Categorical(codes[name]) for name in data.columns})
-    return BDeu(table, penalty_discount=penalty_discount, max_parents=max_parents)
+    rows = None if data.matrix is None else data.encoded()
+    return known.of(data.moments, rows, penalty_discount=penalty_discount, max_parents=max_parents)
 
 
-def assumptions(data: DiscoveryData, score: str) -> tuple[str, ...]:
-    """Return what must hold for the graph to mean what it says."""
-    if score == "bdeu":
-        return (*ASSUMPTIONS, _BDEU)
-    return (*ASSUMPTIONS, _BIC, *((_MIXED,) if data.categorical else ()))
-
-
-def known_graph(names: tuple[str, ...], class_: NDArray[np.uint8], forbidden: Bool) -> CausalGraph:
+def known_graph(nodes: tuple[str, ...], class_: NDArray[np.uint8], forbidden: Bool) -> CausalGraph:
     """Return a class as a graph, with the arrows that knowledge adds.
 
     Parameters
     ----------
-    names : tuple of str
+    nodes : tuple of str
     class_ : ndarray of uint8, shape (d, d)
         A CPDAG; 1 where an edge can be followed.
     forbidden : ndarray of bool, shape (d, d)
@@ -89,7 +81,7 @@ def known_graph(names: tuple[str, ...], class_: NDArray[np.uint8], forbidden: Bo
         directed = directed | forced
         undirected = undirected & ~forced & ~forced.T
         directed, undirected, _ = meek_closure(directed, undirected)
-    return CausalGraph.from_directed(names, directed | undirected, kind=GraphKind.CPDAG)
+    return CausalGraph.from_directed(nodes, directed | undirected, kind=GraphKind.CPDAG)
 
 
 def consistent_dag(class_: NDArray[np.uint8]) -> Bool:
@@ -102,7 +94,7 @@ def consistent_dag(class_: NDArray[np.uint8]) -> Bool:
 
 
 def fit_by_causal_learn(
-    method: str, data: DiscoveryData, score: str, penalty_discount: float, knowledge: Knowledge
+    method: str, data: DiscoveryData, score: Any, penalty_discount: float, knowledge: Knowledge
 ) -> NDArray[np.uint8]:
     """Run causal-learn's search; return the class.
 
@@ -115,7 +107,7 @@ def fit_by_causal_learn(
 
     if knowledge.nodes:
         raise InvalidInputError(f'causal-learn\'s {method} takes no knowledge; use engine="native"')
-    if score != "bic":
+    if score not in ("bic", GaussianBIC):
         raise InvalidInputError('engine="causal-learn" takes score="bic" here')
     if data.moments.n <= len(data.columns):
         raise InvalidInputError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ class Skeleton:
     n_tests : int
     stopped : str
         ``"done"``, ``"max_condition"`` or ``"rows"``: what ended the search.
+    closest : dict of (i, j) with i < j to tuple of int
+        The set that ``p_max`` belongs to, where it is not the empty set.
     """
 
     adjacent: Bool
@@ -41,6 +43,7 @@ class Skeleton:
     largest: int
     n_tests: int
     stopped: str
+    closest: dict[tuple[int, int], tuple[int, ...]] = field(default_factory=dict)
 
 
 def conditional_tests(
@@ -107,6 +110,7 @@ def stable_skeleton(
     np.fill_diagonal(adjacent, False)
     p_max = np.full((d, d), np.nan)
     separating: dict[tuple[int, int], tuple[int, ...]] = {}
+    closest: dict[tuple[int, int], tuple[int, ...]] = {}
     x, y = np.nonzero(np.triu(adjacent & ~fixed))
     p_values = test.batch(x, y, np.empty((len(x), 0), dtype=np.intp))[1]
     p_max[x, y] = p_max[y, x] = p_values
@@ -122,10 +126,10 @@ def stable_skeleton(
         pool = (adjacent & ~forbidden).T[x]
         pool[np.arange(len(x)), y] = False
         if not len(x) or int(pool.sum(axis=1).max()) < size:
-            return Skeleton(adjacent, p_max, separating, size - 1, n_tests, "done")
+            return Skeleton(adjacent, p_max, separating, size - 1, n_tests, "done", closest)
         if size > limit:
             stopped = "rows" if limit == room else "max_condition"
-            return Skeleton(adjacent, p_max, separating, size - 1, n_tests, stopped)
+            return Skeleton(adjacent, p_max, separating, size - 1, n_tests, stopped, closest)
         best = np.full(len(x), -1.0)
         sets = np.zeros((len(x), size), dtype=np.intp)
         for rows, given, p in conditional_tests(test, x, y, pool, size):
@@ -135,8 +139,12 @@ def stable_skeleton(
             better = value > best[rows]
             best[rows[better]] = value[better]
             sets[rows[better]] = given[better, top[better]]
+        before = p_max[x, y]
         np.maximum.at(p_max, (x, y), best)
         np.maximum.at(p_max, (y, x), best)
+        for k in np.flatnonzero((best > before) & (best == p_max[x, y])):
+            i, j = sorted((int(x[k]), int(y[k])))
+            closest[i, j] = tuple(int(v) for v in sets[k])
         found: dict[tuple[int, int], tuple[float, tuple[int, ...]]] = {}
         for k in np.flatnonzero(best > alpha):
             pair = (min(int(x[k]), int(y[k])), max(int(x[k]), int(y[k])))

@@ -154,20 +154,33 @@ def separated(open_: np.ndarray, y: int, x: int, clique: np.ndarray) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def way_back(kind: int, open_: np.ndarray, x: int, y: int, clique: np.ndarray) -> np.ndarray:
-    """Return a path that makes an insertion or the turn of an arrow invalid; empty if none."""
+def way_back(
+    kind: int,
+    open_: np.ndarray,
+    follow: np.ndarray,
+    count: np.ndarray,
+    x: int,
+    y: int,
+    clique: np.ndarray,
+) -> np.ndarray:
+    """Return a path that makes an insertion or the turn of an arrow invalid; empty if none.
+
+    ``follow`` and ``count`` as in `path_avoids`.
+    """
     insertion = kind == INSERT
     blocked = clique.copy()
     for u in range(len(blocked) if not insertion else 0):
         if open_[u, x] and open_[x, u]:
             blocked[u] = True
-    return path_avoids(open_, blocked, y, x, insertion)
+    return path_avoids(follow, count, blocked, y, x, insertion)
 
 
 @njit(cache=True, nogil=True)
 def first_valid(
     kind: int,
     open_: np.ndarray,
+    follow: np.ndarray,
+    count: np.ndarray,
     x: int,
     y: int,
     member: np.ndarray,
@@ -188,7 +201,7 @@ def first_valid(
         if left[k] <= lowest:
             return -1, steps[:size]
         left[k] = -np.inf
-        path = way_back(kind, open_, x, y, member[k])
+        path = way_back(kind, open_, follow, count, x, y, member[k])
         if len(path) == 0:
             return k, steps[:size]
         if size + len(path) > len(steps):

@@ -20,14 +20,18 @@ HELD, CUT, TRIALS, BANNED_X, BANNED_Y = 5, 6, 7, 8, 9  # places in ``tally``
 class Climb(NamedTuple):
     """A class and its moves; arrays indexed by the node ``y`` that a move leads into, then ``x``.
 
-    ``open``: the class. ``bound``, ``usable``: shape (d, 4, d), gains of each kind of move, and
-    without those held. ``top``: the largest usable, shape (d, 4). ``own[y]``: what each node adds
-    to ``y`` given its parents. ``allowed``, ``forbidden``, ``fixed``: knowledge. ``length``,
-    ``steps``: of held moves, 0 for none, -1 for unknown. ``held``: pairs, ``y * d + x``.
-    ``total``: what was gained. ``tally``: moves of each kind and further numbers.
+    ``open``: the class. ``follow``, ``degree``: the nodes that its edges lead to, as lists
+    (`equivalence.path_avoids`). ``bound``, ``usable``: shape (d, 4, d), gains of each kind of
+    move, and without those held. ``top``: the largest usable, shape (d, 4). ``own[y]``: what each
+    node adds to ``y`` given its parents. ``allowed``, ``forbidden``, ``fixed``: knowledge.
+    ``length``, ``steps``: of held moves, 0 for none, -1 for unknown. ``held``: pairs,
+    ``y * d + x``. ``total``: what was gained. ``tally``: moves of each kind and further numbers.
+    ``dirty[y]``: row ``y`` of a table was written to since it was last copied.
     """
 
     open: np.ndarray
+    follow: np.ndarray
+    degree: np.ndarray
     bound: np.ndarray
     usable: np.ndarray
     top: np.ndarray
@@ -40,6 +44,7 @@ class Climb(NamedTuple):
     held: np.ndarray
     total: np.ndarray
     tally: np.ndarray
+    dirty: np.ndarray
 
 
 @njit(cache=True, nogil=True)
@@ -58,12 +63,13 @@ def base_of(open_: np.ndarray, y: int, more: np.ndarray) -> np.ndarray:
 @njit(cache=True, nogil=True)
 def row_of(c: Climb, score: Score, y: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the cliques around ``y`` and what each node adds to it with each of them."""
-    member, whole = cliques(c.open, y, CLIQUES)
+    open_ = c.open
+    member, whole = cliques(open_, y, CLIQUES)
     if not whole:
         c.tally[CUT] = 1
-    gains = np.empty((len(member), len(c.open)))
+    gains = np.empty((len(member), len(open_)))
     for k in range(len(member)):
-        gains[k] = gains_of(score, y, base_of(c.open, y, member[k]))
+        gains[k] = gains_of(score, y, base_of(open_, y, member[k]))
     return member, gains
 
 
@@ -72,9 +78,10 @@ def flip_gains(
     c: Climb, score: Score, x: int, y: int, member: np.ndarray, gains: np.ndarray, least: float
 ) -> np.ndarray:
     """Return what turning ``x --- y`` gains with each clique; -inf if invalid or below least."""
-    d = len(c.open)
+    open_, allowed = c.open, c.allowed
+    d = len(open_)
     out = np.full(len(member), -np.inf)
-    if not c.allowed[x, y] or c.fixed[x, y]:
+    if not allowed[x, y] or c.fixed[x, y]:
         return out
     for k in range(len(member)):
         if member[k, x] or gains[k, x] <= least:
@@ -83,12 +90,12 @@ def flip_gains(
         shared = np.zeros(d, dtype=np.bool_)
         for u in range(d):
             if member[k, u]:
-                if not c.allowed[u, y]:
+                if not allowed[u, y]:
                     fits = False
                     break
-                shared[u] = c.open[u, x] or c.open[x, u]
-        if fits and separated(c.open, y, x, member[k]):
-            out[k] = gains[k, x] - gains_of(score, x, base_of(c.open, x, shared))[y]
+                shared[u] = open_[u, x] or open_[x, u]
+        if fits and separated(open_, y, x, member[k]):
+            out[k] = gains[k, x] - gains_of(score, x, base_of(open_, x, shared))[y]
     return out
 
 

@@ -7,23 +7,38 @@ from numba import njit
 
 from causalimg.kernels.class_climb import climb, make, renew
 from causalimg.kernels.class_moves import DELETE, moved
-from causalimg.kernels.class_state import BANNED_X, BANNED_Y, TRIALS, Climb, pair_gains, row_of
+from causalimg.kernels.class_state import (
+    BANNED_X,
+    BANNED_Y,
+    HELD,
+    TRIALS,
+    Climb,
+    pair_gains,
+    row_of,
+)
 from causalimg.kernels.equivalence import agrees, complete
 from causalimg.kernels.score_gains import Score
 
 
 @njit(cache=True, nogil=True)
-def _copy(source: Climb, to: Climb) -> None:
+def _copy(source: Climb, to: Climb, dirty: np.ndarray) -> None:
+    """Make two states equal that differ in the marked rows only; clear the marks."""
     to.open[:] = source.open
-    to.bound[:] = source.bound
-    to.usable[:] = source.usable
-    to.top[:] = source.top
-    to.own[:] = source.own
-    to.length[:] = source.length
-    to.steps[:] = source.steps
-    to.held[:] = source.held
+    held = max(source.tally[HELD], to.tally[HELD])
+    to.held[:held] = source.held[:held]
+    to.degree[:] = source.degree
     to.total[:] = source.total
     to.tally[:] = source.tally
+    for y in range(len(dirty)):
+        if dirty[y]:
+            to.follow[y] = source.follow[y]
+            to.bound[y] = source.bound[y]
+            to.usable[y] = source.usable[y]
+            to.top[y] = source.top[y]
+            to.own[y] = source.own[y]
+            to.length[y] = source.length[y]
+            to.steps[y] = source.steps[y]
+            dirty[y] = False
 
 
 @njit(cache=True, nogil=True)
@@ -70,8 +85,10 @@ def try_deletions(c: Climb, spare: Climb, score: Score, least: float, turning: b
     """Try each deletion with its insertion barred; keep what climbs higher, until none does.
 
     The edge may not be inserted into the same node again, but it may from the other side.
-    ``spare`` has the shapes of ``c`` and is overwritten.
+    ``spare`` is a copy of ``c``, and is overwritten.
     """
+    c.dirty[:] = False
+    bounded = bool(c.forbidden.any())
     again = True
     while again:
         again = False
@@ -82,10 +99,10 @@ def try_deletions(c: Climb, spare: Climb, score: Score, least: float, turning: b
             value[k] = -np.inf
             x, y = pair[k]
             ok, after = complete(moved(DELETE, c.open, x, y, clique[k]))
-            if not ok or not agrees(after, c.forbidden):
+            if not ok or (bounded and not agrees(after, c.forbidden)):
                 continue
             trials = c.tally[TRIALS] + 1
-            _copy(c, spare)
+            _copy(c, spare, c.dirty)
             c.tally[BANNED_X], c.tally[BANNED_Y] = x, y
             c.total[0] += gain
             c.tally[DELETE] += 1
@@ -97,7 +114,7 @@ def try_deletions(c: Climb, spare: Climb, score: Score, least: float, turning: b
                 climb(c, score, least, turning, True)
                 again = True
             else:
-                _copy(spare, c)
+                _copy(spare, c, c.dirty)
             c.tally[TRIALS] = trials
             if again:
                 break

@@ -93,13 +93,9 @@ def extend(open_: np.ndarray, start: np.ndarray, nodes: np.ndarray) -> tuple[boo
 
 @njit(cache=True, nogil=True)
 def complete(open_: np.ndarray) -> tuple[bool, np.ndarray]:
-    """Return the CPDAG of the class that a partially directed graph stands for.
+    """Return the CPDAG of the class that a partially directed graph stands for (d, d).
 
-    Returns
-    -------
-    found : bool
-        False if no DAG extends the graph.
-    open : ndarray of uint8, shape (d, d)
+    Before it: whether a DAG extends the graph.
 
     References
     ----------
@@ -196,13 +192,9 @@ def agrees(open_: np.ndarray, forbidden: np.ndarray) -> bool:
 
 @njit(cache=True, nogil=True)
 def cliques(open_: np.ndarray, y: int, limit: int) -> tuple[np.ndarray, bool]:
-    """Return the cliques among the unoriented neighbours of ``y``, the empty one first.
+    """Return the cliques among the unoriented neighbours of ``y`` (k, d), the empty one first.
 
-    Returns
-    -------
-    member : ndarray of bool, shape (k, d)
-    whole : bool
-        False if there are more than ``limit``, which ends the enumeration.
+    Also returned: False if there are more than ``limit``, which ends the enumeration.
     """
     d = open_.shape[0]
     around = np.empty(d, dtype=np.int64)
@@ -251,13 +243,19 @@ def cliques(open_: np.ndarray, y: int, limit: int) -> tuple[np.ndarray, bool]:
 
 @njit(cache=True, nogil=True)
 def path_avoids(
-    open_: np.ndarray, blocked: np.ndarray, source: int, target: int, step: bool
+    follow: np.ndarray,
+    count: np.ndarray,
+    blocked: np.ndarray,
+    source: int,
+    target: int,
+    step: bool,
 ) -> np.ndarray:
-    """Return a semi-directed path from source to target that avoids the blocked nodes.
+    """Return a shortest semi-directed path from source to target that avoids the blocked nodes.
 
-    The edge between the two counts as a path only if ``step``. Empty if there is none.
+    ``follow[u, : count[u]]`` are the nodes that an edge leads to from ``u``. The edge between
+    the two counts as a path only if ``step``. Empty if there is none.
     """
-    d = open_.shape[0]
+    d = follow.shape[0]
     came = np.full(d, -1, dtype=np.int64)
     came[source] = source
     queue = np.empty(d, dtype=np.int64)
@@ -266,12 +264,11 @@ def path_avoids(
     while first < size:
         u = queue[first]
         first += 1
-        for v in range(d):
-            if not open_[u, v] or blocked[v] or came[v] >= 0:
+        for k in range(count[u]):
+            v = follow[u, k]
+            if blocked[v] or came[v] >= 0 or (v == target and u == source and not step):
                 continue
             if v == target:
-                if u == source and not step:
-                    continue
                 length = 2
                 while u != source:
                     u = came[u]
@@ -279,11 +276,22 @@ def path_avoids(
                 path = np.empty(length, dtype=np.int64)
                 path[length - 1] = target
                 u = queue[first - 1]
-                for k in range(length - 2, -1, -1):
-                    path[k] = u
+                for j in range(length - 2, -1, -1):
+                    path[j] = u
                     u = came[u]
                 return path
             came[v] = u
             queue[size] = v
             size += 1
     return np.empty(0, dtype=np.int64)
+
+
+@njit(cache=True, nogil=True)
+def list_row(open_: np.ndarray, u: int, follow: np.ndarray, count: np.ndarray) -> None:
+    """Write the nodes that an edge leads to from ``u`` into ``follow``, their number into count."""
+    size = 0
+    for v in range(len(open_)):
+        if open_[u, v]:
+            follow[size] = v
+            size += 1
+    count[0] = size

@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+TIED = 1e-6  # scores that differ by less are the same
+
 
 @njit(cache=True, nogil=True)
 def _follow(
@@ -92,7 +94,11 @@ def trace_positions(
 
 @njit(cache=True, nogil=True)
 def best_position(scores: np.ndarray, low: int, high: int, now: int) -> tuple[int, float]:
-    """Return the best position from ``low`` to ``high``, and what it gains over ``now``."""
+    """Return the best position from ``low`` to ``high``, and what it gains over ``now``.
+
+    Of positions that differ by rounding only (the order of two nodes that do not depend on each
+    other), the first counts as the best, so that the scale of the columns cannot decide.
+    """
     d = scores.shape[1]
     after = 0.0
     for k in range(d - 1):
@@ -104,8 +110,12 @@ def best_position(scores: np.ndarray, low: int, high: int, now: int) -> tuple[in
         if k < d - 1:
             ahead += scores[1, k]
             after -= scores[2, k]
+    most = total[now]
+    for k in range(low, high + 1):
+        most = max(most, total[k])
     best = now
     for k in range(low, high + 1):
-        if total[k] > total[best]:
+        if total[k] > most - TIED:
             best = k
+            break
     return best, total[best] - total[now]

@@ -12,7 +12,8 @@ from scipy.special import gammaln
 
 from causalimg.errors import InvalidInputError
 from causalimg.stats.scores import CachedScore, kernel
-from causalimg.tables.encode import is_categorical, levels
+from causalimg.tables.encode import Encoded, is_categorical, levels
+from causalimg.tables.moments import Moments
 
 Float = NDArray[np.float64]
 
@@ -99,6 +100,42 @@ class BDeu(CachedScore):
             self.sample_size,
             self.max_parents,
         )
+
+    @classmethod
+    def of(
+        cls,
+        moments: Moments,
+        rows: Encoded | None,
+        *,
+        penalty_discount: float = 1.0,
+        max_parents: int | None = None,
+    ) -> BDeu:
+        """Make the score of a table from its encoded rows.
+
+        Raises
+        ------
+        InvalidInputError
+            Naming the columns that are numbers, or if there are no rows.
+        """
+        numbers = [name for name in moments.columns if name not in moments.levels]
+        if numbers:
+            raise InvalidInputError(
+                f'score="bdeu" takes categorical columns only; numbers: {numbers[:10]}. Use'
+                ' score="bic", which takes both'
+            )
+        if rows is None:
+            raise InvalidInputError('score="bdeu" needs the rows, not only their moments')
+        codes = {
+            name: (rows.matrix[:, block] @ np.arange(1, len(block) + 1)).astype(int)
+            for name, block in moments.blocks.items()
+        }
+        table = pd.DataFrame({name: pd.Categorical(codes[name]) for name in moments.columns})
+        return cls(table, penalty_discount=penalty_discount, max_parents=max_parents)
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What the score assumes of the data, in words."""
+        return ("Given its parents, a node has any distribution over its levels (multinomial).",)
 
     def local(self, node: int, parents: Sequence[int]) -> float:
         """Return the score of a node given its parents."""

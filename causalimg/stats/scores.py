@@ -13,10 +13,16 @@ from numpy.typing import NDArray
 
 from causalimg.errors import InvalidInputError, MissingDependencyError, NotEstimableError
 from causalimg.graph.core import CausalGraph
+from causalimg.tables.encode import Encoded
 from causalimg.tables.moments import Moments
 
 Float = NDArray[np.float64]
 _CACHE_BYTES = 128 << 20
+_LINEAR = "Relations are linear with residuals of one normal distribution (Gaussian BIC)."
+_MIXED = (
+    "Categorical nodes act through group means; their 0/1 columns are scored as if they were"
+    " Gaussian (degenerate Gaussian score)."
+)
 
 
 class LocalScore(Protocol):
@@ -38,7 +44,13 @@ class LocalScore(Protocol):
 
 
 class CachedScore:
-    """Keeps the gains that were asked for (128 MB); a score writes `local` and `compiled`."""
+    """Keeps the gains that were asked for (128 MB); a score writes `local` and `compiled`.
+
+    A score that also writes `of` can be registered under a name in the entry-point group
+    ``causalimg.scores``, or given to `GES` and `BOSS` as a class. The searches are compiled as a
+    whole, so that `compiled` must return one of the forms of `kernels.score_gains.Score`
+    (Gaussian by column or by block, Dirichlet); its penalty, prior and limits are free.
+    """
 
     nodes: tuple[str, ...]
 
@@ -57,6 +69,23 @@ class CachedScore:
             if len(self._kept) > self._room:
                 self._kept.popitem(last=False)
         return found
+
+    @classmethod
+    def of(
+        cls,
+        moments: Moments,
+        rows: Encoded | None,
+        *,
+        penalty_discount: float = 1.0,
+        max_parents: int | None = None,
+    ) -> CachedScore:
+        """Make the score of a table from its moments and, where there are any, its rows."""
+        raise NotImplementedError
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What the score assumes of the data, in words."""
+        return ()
 
     def local(self, node: int, parents: Sequence[int]) -> float:
         """Return the score of a node given its parents."""
@@ -165,6 +194,7 @@ class GaussianBIC(CachedScore):
                 f"penalty_discount={penalty_discount!r} must be a positive number"
             )
         self.n = float(moments.n)
+        self._levels = moments.levels
         room = max(int(self.n) // 3, 1)
         if max_parents is not None and max_parents < 0:
             raise InvalidInputError(f"max_parents={max_parents!r} must be None or at least 0")
@@ -208,6 +238,23 @@ class GaussianBIC(CachedScore):
         spread += self._log_scale[inside].sum()
         likelihood = -0.5 * self.n * (w * (np.log(2 * np.pi) + 1) + spread)
         return float(likelihood - self.penalty * (w * len(base) + w * (w + 1) / 2 + w))
+
+    @classmethod
+    def of(
+        cls,
+        moments: Moments,
+        rows: Encoded | None = None,
+        *,
+        penalty_discount: float = 1.0,
+        max_parents: int | None = None,
+    ) -> GaussianBIC:
+        """Make the score of a table; the rows are not needed."""
+        return cls(moments, penalty_discount=penalty_discount, max_parents=max_parents)
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What the score assumes of the data, in words."""
+        return (_LINEAR, _MIXED) if self._levels else (_LINEAR,)
 
     def _columns(self, nodes: Sequence[int]) -> NDArray[np.int64]:
         parts = [np.arange(self._starts[k], self._starts[k + 1]) for k in sorted(nodes)]

@@ -134,3 +134,13 @@ def test_categorical_columns() -> None:
     known = Knowledge(exogenous=["site"])
     found = BOSS(random_state=0, knowledge=known).fit(table).graph_
     assert set(found.parents("size")) == {"age", "site"}
+
+
+def test_scale_does_not_decide_between_orders_of_equal_score() -> None:
+    rng = np.random.default_rng(15)
+    for _ in range(6):
+        frame = simulate(random_dag(15, 4, rng), 300, rng)
+        first = BOSS(random_state=0).fit(frame)
+        scaled = BOSS(random_state=0).fit(frame * rng.uniform(0.01, 90, frame.shape[1]))
+        assert scaled.stats_["order"] == first.stats_["order"]
+        assert shd(scaled.graph_, first.graph_) == 0

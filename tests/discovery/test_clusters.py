@@ -60,8 +60,10 @@ def test_links_between_blocks_are_found(seed: int) -> None:
     directed = links(DirectLiNGAM(alpha=0.001).fit(reduced).graph_)
     assert len(directed & true) >= 14
     assert len(directed - true) <= 6
+    # PC is held back by near-cancellations along the many paths, not by the reduction: on the
+    # latent nodes themselves it finds 9 to 13 at this level, and 11 to 16 at alpha .3
     searched = links(PC(alpha=0.01).fit(reduced).graph_)
-    assert len(searched & true) >= 7  # on the latent nodes themselves PC finds 9 to 13
+    assert len(searched & true) >= 7
 
 
 def test_without_the_redundancy_step_hardly_any_link_is_found() -> None:

@@ -18,6 +18,7 @@ from causalimg.graph.metrics import dag_to_cpdag, shd
 from causalimg.graph.orientation import reachable
 from causalimg.kernels.equivalence import agrees, complete
 from causalimg.stats.scores import GaussianBIC
+from causalimg.tables.encode import Encoded
 from causalimg.tables.moments import Moments
 
 
@@ -265,6 +266,32 @@ def test_settings_are_checked() -> None:
         with pytest.raises(InvalidInputError, match=message):
             GES(**settings).fit(frame)
     assert clone(GES(turning=False)).get_params()["turning"] is False
+
+
+class Heavy(GaussianBIC):
+    """A score of one's own: twice the penalty."""
+
+    @classmethod
+    def of(
+        cls,
+        moments: Moments,
+        rows: Encoded | None = None,
+        *,
+        penalty_discount: float = 1.0,
+        max_parents: int | None = None,
+    ) -> Heavy:
+        return cls(moments, penalty_discount=2 * penalty_discount, max_parents=max_parents)
+
+
+def test_a_score_can_be_a_class_of_ones_own() -> None:
+    rng = np.random.default_rng(14)
+    frame = simulate(random_dag(8, 3, rng), 150, rng)
+    mine = GES(score=Heavy).fit(frame)
+    assert shd(mine.graph_, GES(penalty_discount=2.0).fit(frame).graph_) == 0
+    assert mine.graph_.provenance.settings["score"] == "Heavy"
+    assert mine.assumptions_ == GES().fit(frame).assumptions_
+    with pytest.raises(InvalidInputError, match="score=3 is no score"):
+        GES(score=3).fit(frame)
 
 
 def test_turning_off_makes_no_turns() -> None:

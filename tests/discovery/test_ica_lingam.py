@@ -82,3 +82,16 @@ def test_no_convergence_is_said_and_settings_are_refused() -> None:
     for settings in ({"fun": "tanh"}, {"max_iter": 0}, {"pruning": "lasso"}):
         with pytest.raises(InvalidInputError, match=next(iter(settings))):
             ICALiNGAM(**settings).fit(frame)
+
+
+def test_columns_of_large_variance_do_not_take_the_components_of_others() -> None:
+    rng = np.random.default_rng(21)
+    reversed_ = 0
+    for _ in range(6):
+        dag = random_dag(14, 4, rng)
+        weights = 2.0 * np.asarray(dag.weights)  # variances grow along the order
+        rows = (rng.exponential(size=(1000, 14)) - 1) @ np.linalg.inv(np.eye(14) - weights)
+        found = ICALiNGAM().fit(pd.DataFrame(rows, columns=list(dag.nodes)))
+        place = [found.stats_["causal_order"].index(name) for name in dag.nodes]
+        reversed_ += sum(place[i] > place[j] for i, j in np.argwhere(dag.directed()))
+    assert reversed_ <= 4
