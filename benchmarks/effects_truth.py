@@ -8,6 +8,9 @@ Monte Carlo standard errors are over tables, since the outcomes of one table sha
     python benchmarks/effects_truth.py --replications 300 --outcomes 500
     python benchmarks/effects_truth.py --peers                # other libraries, too (effects_peers)
 
+What is in ``--out`` already is kept and gone on from, so that a long run can be made in pieces;
+`effects_truth_table` makes a Markdown table of such files.
+
 Scenarios: ``linear``; ``heterogeneous`` effects; ``nonlinear`` outcomes (and effects that vary);
 ``heavy_tailed`` noise (t with 3 degrees of freedom); ``weak_overlap`` (propensities below 1 %
 for 4 % of the cases); ``clustered`` (four lesions each of 125 patients, treatment of patients);
@@ -30,6 +33,7 @@ import numpy as np
 import pandas as pd
 from effects_peers import COVARIATES, PEERS
 
+from causalimg.atomic import write_text
 from causalimg.effects.dml import DML
 from causalimg.effects.entropy import EntropyBalance
 from causalimg.effects.estimators import AIPW, IPW, DifferenceInMeans
@@ -148,34 +152,46 @@ def kernel_aipw(kind: str) -> Fit:
     return ours(AIPW, {"outcome_model": model, "n_folds": 5}, kind)
 
 
-def judge(values: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Compare estimates and intervals, shape (n_tables, n_outcomes, 3), with the truth."""
-    known = np.isfinite(values[..., 0]).all(axis=1)
-    values = values[known]
-    if len(values) < 2:
-        return {"estimable": float(known.mean())}
-    error = values[..., 0] - truth
-    per_table = error.mean(axis=1)
-    root = np.sqrt(len(values))
-    rmse = np.sqrt((error**2).mean())
-    found = {
-        "replications": len(known),
-        "outcomes": len(truth),
-        "estimable": float(known.mean()),
-        "bias": float(error.mean()),
-        "bias_se": float(per_table.std(ddof=1) / root),
-        "rmse": float(rmse),
-        "rmse_se": float((error**2).mean(axis=1).std(ddof=1) / root / (2 * rmse)),
+def measured(found: pd.DataFrame, truth: float) -> dict[str, float]:
+    """Return how far one table's estimates and intervals are from the truth, over its outcomes."""
+    estimate, low, high = found[["estimate", "ci_low", "ci_high"]].to_numpy(float).T
+    error = estimate - truth
+    inside = np.where(np.isnan(low), np.nan, (low < truth) & (high > truth))
+    return {
+        "error": float(error.mean()),
+        "square": float((error**2).mean()),
+        "inside": float(inside.mean()),
+        "width": float((high - low).mean()),
     }
-    if np.isfinite(values).all():
-        inside = ((values[..., 1] < truth) & (values[..., 2] > truth)).mean(axis=1)
-        found["coverage"] = float(inside.mean())
-        found["coverage_se"] = float(inside.std(ddof=1) / root)
-        found["width"] = float((values[..., 2] - values[..., 1]).mean())
+
+
+def judge(one: dict[str, Any]) -> dict[str, float]:
+    """Summarise the measures of many tables."""
+    tables = one["tables"]
+    error, square, inside, width = (
+        np.array(tables[name], dtype=float) for name in ("error", "square", "inside", "width")
+    )
+    known = np.isfinite(error)
+    found = {
+        "replications": len(error),
+        "estimable": float(known.mean()),
+        "cpu_s": one["seconds"] / len(error),
+    }
+    if known.sum() < 2:
+        return found
+    root, rmse = np.sqrt(known.sum()), np.sqrt(square[known].mean())
+    found["bias"] = float(error[known].mean())
+    found["bias_se"] = float(error[known].std(ddof=1) / root)
+    found["rmse"] = float(rmse)
+    found["rmse_se"] = float(square[known].std(ddof=1) / root / (2 * rmse))
+    if np.isfinite(inside[known]).all():
+        found["coverage"] = float(inside[known].mean())
+        found["coverage_se"] = float(inside[known].std(ddof=1) / root)
+        found["width"] = float(width[known].mean())
     return found
 
 
-def row(name: str, one: dict[str, float]) -> str:
+def row(name: str, one: dict[str, Any]) -> str:
     """Return one line of the table."""
     if "bias" not in one:
         return f"{name:<24}{one['estimable']:<10.2f}"
@@ -191,6 +207,24 @@ def row(name: str, one: dict[str, float]) -> str:
     )
 
 
+def chosen_methods(
+    kind: str, options: argparse.Namespace
+) -> dict[str, tuple[Fit, str, tuple[int, int]]]:
+    """Return what is asked for: name -> fit, estimand, (most tables, outcomes)."""
+    most = (options.replications, options.outcomes)
+    methods: dict[str, tuple[Fit, str, tuple[int, int]]] = {}
+    if not options.peers_only:
+        for name, (estimator, settings, target) in ESTIMATORS.items():
+            methods[name] = (ours(estimator, settings, kind), target, most)
+        methods["AIPW, kernel ridge"] = (kernel_aipw(kind), "ate", (60, min(50, most[1])))
+    if options.peers or options.peers_only:
+        for name, (fit, target, (tables, outcomes)) in PEERS.items():
+            methods[name] = (fit, target, (tables, min(outcomes, most[1])))
+    return {
+        name: one for name, one in methods.items() if any(part in name for part in options.only)
+    }
+
+
 def main() -> None:
     """Run, print a table, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -199,48 +233,50 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=500)
     parser.add_argument("--scenarios", nargs="*", default=list(SCENARIOS))
     parser.add_argument("--peers", action="store_true")
-    parser.add_argument("--only", default="", help="estimators whose name contains this")
+    parser.add_argument("--peers-only", action="store_true", help="none of ours")
+    parser.add_argument("--only", nargs="*", default=[""], help="names that contain one of these")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/effects_truth.json"))
     options = parser.parse_args()
-    result: dict[str, Any] = {
-        key: value for key, value in vars(options).items() if key not in ("out", "peers")
-    }
     options.out.parent.mkdir(parents=True, exist_ok=True)
+    result: dict[str, Any] = {}
+    if options.out.is_file():
+        result = json.loads(options.out.read_text())
+    if result.setdefault("n", options.n) != options.n:
+        parser.error(f"{options.out} was made with --n {result['n']}")
+    result |= {"replications": options.replications, "outcomes": options.outcomes}
     for kind in options.scenarios:
         beta, truths = world(kind, options.outcomes)
-        most = (options.replications, options.outcomes)
-        methods: dict[str, tuple[Fit, str, tuple[int, int]]] = {
-            name: (ours(estimator, settings, kind), target, most)
-            for name, (estimator, settings, target) in ESTIMATORS.items()
-        }
-        methods["AIPW, kernel ridge"] = (kernel_aipw(kind), "ate", (60, 50))
-        if options.peers:
-            methods |= PEERS
-        methods = {name: one for name, one in methods.items() if options.only in name}
-        collected: dict[str, list[np.ndarray]] = {name: [] for name in methods}
-        seconds = dict.fromkeys(methods, 0.0)
+        methods = chosen_methods(kind, options)
+        kept = result.setdefault(kind, {})
+        for name, (_, target, (_, outcomes)) in methods.items():
+            first = {key: [] for key in ("error", "square", "inside", "width")}
+            kept.setdefault(
+                name, {"estimand": target, "outcomes": outcomes, "seconds": 0.0, "tables": first}
+            )
         for seed in range(options.replications):
-            frame, names = draw(kind, seed, options.n, beta)
-            for name, (fit, _, (tables, outcomes)) in methods.items():
-                if seed >= tables:
-                    continue
+            due = [
+                name
+                for name, (_, _, (tables, _)) in methods.items()
+                if len(kept[name]["tables"]["error"]) == seed < tables
+            ]
+            frame, names = draw(kind, seed, options.n, beta) if due else (pd.DataFrame(), [])
+            for name in due:
+                fit, target, (_, outcomes) = methods[name]
                 start = time.process_time()
                 found = fit(frame, names[:outcomes])
-                seconds[name] += time.process_time() - start
-                collected[name].append(found[["estimate", "ci_low", "ci_high"]].to_numpy(float))
-        print(f"\n{kind}: n={options.n}, {options.outcomes} outcomes,"
-              f" {options.replications} replications; true ate {truths['ate'][0]:.3f},"
+                kept[name]["seconds"] += time.process_time() - start
+                for key, value in measured(found, float(truths[target][0])).items():
+                    kept[name]["tables"][key].append(value if np.isfinite(value) else None)
+            if due and (seed % 20 == 19 or seed == options.replications - 1):
+                for name in due:
+                    kept[name].update(judge(kept[name]))
+                write_text(options.out, json.dumps(result) + "\n")
+        print(f"\n{kind}: n={options.n}; true ate {truths['ate'][0]:.3f},"
               f" ato {truths['ato'][0]:.3f}")  # fmt: skip
         print(f"{'estimator':<24}{'estimable':<10}{'bias (se)':<18}{'RMSE (se)':<18}"
               f"{'coverage (se)':<16}{'width':<8}{'tables x':<11}CPU s/fit")  # fmt: skip
-        result[kind] = {}
-        for name, (_, target, _) in methods.items():
-            values = np.array(collected[name])
-            one = judge(values, truths[target][: values.shape[1]])
-            one["cpu_s"] = seconds[name] / len(values)
-            result[kind][name] = {"estimand": target, **one}
-            print(row(name, one), flush=True)
-        options.out.write_text(json.dumps(result, indent=1) + "\n")
+        for name in methods:
+            print(row(name, {**kept[name], **judge(kept[name])}), flush=True)
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ class EffectEstimator(FittedEffects):
             inside = keep.copy()
             inside[keep] = block.rows
             self._blocks.append(replace(block, rows=inside))
-        self._known = {}
+        self._known, self._rows = {}, {}
         self._read = read
         self._whole = whole
         self._keep = keep

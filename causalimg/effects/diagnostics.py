@@ -29,6 +29,11 @@ class OverlapLimits:
     max_unmatched : float, default=0.10
         Share of all cases whose probability of a level is below the clipping bound: cases that
         the level has no counterpart for.
+
+    Examples
+    --------
+    >>> OverlapLimits(min_ess=30).min_ess
+    30
     """
 
     min_ess: float = 10.0
@@ -95,6 +100,17 @@ class OverlapReport:
         The clipping bound.
     weighted : bool
         False for an estimator without weights: then ``max_smd`` is before weighting.
+
+    Examples
+    --------
+    >>> from causalimg.effects.estimators import AIPW
+    >>> rng = np.random.default_rng(0)
+    >>> table = pd.DataFrame({"age": rng.normal(size=300)})
+    >>> table["scanner"] = np.where(rng.random(300) < 0.5, "A", "B")
+    >>> table["contrast"] = (table["scanner"] == "B") + table["age"] + rng.normal(size=300)
+    >>> fitted = AIPW(treatment="scanner", adjustment=["age"]).fit(table, ["contrast"])
+    >>> fitted.overlap_.verdict, fitted.overlap_.to_frame()["level"].tolist()
+    ('good', ['A', 'B'])
     """
 
     treatment: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -28,6 +29,7 @@ from causalimg.tables.effect_table import COLUMNS, EffectTable
 Array = NDArray[np.float64]
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class DoseResponse(Parametrised):
     """Estimate how outcomes move with a continuous treatment, for all outcomes at once.
 
@@ -94,30 +96,16 @@ class DoseResponse(Parametrised):
     ('+1 dose', True)
     """
 
-    def __init__(
-        self,
-        *,
-        treatment: str,
-        adjustment: Sequence[str],
-        curve: int = 1,
-        weighted: bool = True,
-        max_weight: float = 0.99,
-        splines: int | None = None,
-        cluster: str | None = None,
-        alpha: float = 0.05,
-        fdr: str = "bh",
-        min_ess: float = 30.0,
-    ) -> None:
-        self.treatment = treatment
-        self.adjustment = adjustment
-        self.curve = curve
-        self.weighted = weighted
-        self.max_weight = max_weight
-        self.splines = splines
-        self.cluster = cluster
-        self.alpha = alpha
-        self.fdr = fdr
-        self.min_ess = min_ess
+    treatment: str
+    adjustment: Sequence[str]
+    curve: int = 1
+    weighted: bool = True
+    max_weight: float = 0.99
+    splines: int | None = None
+    cluster: str | None = None
+    alpha: float = 0.05
+    fdr: str = "bh"
+    min_ess: float = 30.0
 
     def fit(self, frame: pd.DataFrame, outcomes: Sequence[str]) -> Self:
         """Estimate for every outcome; what is refused and recorded is as in `AIPW.fit`."""

@@ -64,6 +64,15 @@ def econml_effects(
     ----------
     Chernozhukov et al. (2018). doi:10.1111/ectj.12097
     Athey, Tibshirani, Wager (2019). doi:10.1214/18-AOS1709
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> table = pd.DataFrame({"age": rng.normal(size=400)})
+    >>> table["scanner"] = np.where(rng.random(400) < 0.5, "A", "B")
+    >>> table["contrast"] = 1.0 * (table["scanner"] == "B") + rng.normal(size=400)
+    >>> columns = {"treatment": "scanner", "adjustment": ["age"], "modifiers": ["age"]}
+    >>> found = econml_effects(table, ["contrast"], **columns)  # doctest: +SKIP
     """
     check_choice(method, METHODS, "method")
     try:

@@ -123,6 +123,13 @@ class EntropyBalance(PopulationEstimator):
     that of these weights, the overlap limits are judged by the propensities, and ``trim`` only
     marks cases there.
 
+    Parameters
+    ----------
+    treatment, adjustment, reference, alpha, fdr, trim, trim_method, cluster, limits, splines
+        As in `AIPW`.
+    propensity_model, n_folds, bootstrap, random_state, estimand
+        As in `AIPW`; ``estimand`` is ``ate``, ``att`` or ``atc``.
+
     Notes
     -----
     Assumptions: those of `AIPW`, and log odds of treatment or outcomes linear in the balanced

@@ -177,14 +177,22 @@ class IPW(PopulationEstimator):
     The weights add up to one within each level, so that they are stabilised and the estimates do
     not depend on where the outcome's scale has its zero. Settings and attributes as in `AIPW`.
 
+    Parameters
+    ----------
+    treatment, adjustment, reference, alpha, fdr, trim, trim_method, cluster, limits, splines
+        As in `AIPW`.
+    propensity_model, n_folds, bootstrap, random_state, estimand
+        As in `AIPW`.
+
     Notes
     -----
     Assumptions: those of `AIPW`, and a right propensity model: there is no outcome model to make
     up for a wrong one.
 
     With the built-in logistic model, standard errors account for the estimation of the
-    propensities (they are smaller for it); with another ``propensity_model`` they take the
-    propensities for known, which is usually conservative.
+    propensities (they are smaller for it), corrected for what that explains by chance (each case's
+    leverage on the propensities; with ``cluster``, the clusters' mean leverage); with another
+    ``propensity_model`` they take the propensities for known, which is usually conservative.
 
     References
     ----------

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -21,6 +22,8 @@ from causalimg.errors import InvalidInputError, UnknownNameError, nearest
 from causalimg.parallel import spawn_seeds
 from causalimg.provenance import Provenance
 from causalimg.tables.effect_table import COLUMNS, EffectTable
+
+Influence = Callable[[slice], NDArray[np.float64]]
 
 
 class FittedEffects(Parametrised):
@@ -48,6 +51,7 @@ class FittedEffects(Parametrised):
     _keep: NDArray[np.bool_]
     _index: pd.Index
     _known: dict[tuple[tuple[int, int], ...], ContrastArrays]
+    _rows: dict[tuple[bool, float, str], pd.DataFrame]
     _provenance: Provenance
 
     def require_fit(self) -> Self:
@@ -87,6 +91,12 @@ class FittedEffects(Parametrised):
 
         ``df`` are the degrees of freedom of the t distribution behind the interval and p.
         """
+        key = (pairs, self.alpha, self.fdr)
+        if key not in self._rows:
+            self._rows[key] = self._contrast_frame(pairs)
+        return self._rows[key].copy()
+
+    def _contrast_frame(self, pairs: bool) -> pd.DataFrame:
         from scipy.special import stdtr, stdtrit
 
         chosen = self.contrast_pairs(pairs=pairs)
@@ -142,23 +152,31 @@ class FittedEffects(Parametrised):
             be fitted.
         """
         first, second = self._level(level), self._level(self.levels_[0] if base is None else base)
-        out = np.full((self.n_samples_, len(self.outcomes_)), np.nan)
-        for rows, columns, part in self.influence_blocks(first, second):
-            if rows.all():
-                out[:, columns] = part
-            else:
-                out[:, columns] = 0.0
-                out[np.ix_(rows, columns)] = self.n_samples_ / rows.sum() * part
-        return pd.DataFrame(out, index=self._index, columns=list(self.outcomes_))
+        found = self.influence_arrays([(first, second)])[0]
+        return pd.DataFrame(found, index=self._index, columns=list(self.outcomes_))
 
-    def influence_blocks(
-        self, level: int, base: int
-    ) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.intp], NDArray[np.float64]]]:
-        """Yield the influence functions of one contrast, as many outcomes at a time as fit.
+    def influence_arrays(self, chosen: Sequence[tuple[int, int]]) -> list[NDArray[np.float64]]:
+        """Return `influence` of several contrasts, (level, base) codes, as arrays; solved once."""
+        out = [np.full((self.n_samples_, len(self.outcomes_)), np.nan) for _ in chosen]
+        for rows, columns, influences in self.influence_parts(chosen):
+            whole, scale = bool(rows.all()), self.n_samples_ / rows.sum()
+            for values, influence in zip(out, influences, strict=True):
+                part = influence(slice(None))
+                if whole:
+                    values[:, columns] = part
+                else:
+                    values[:, columns] = 0.0
+                    values[np.ix_(rows, columns)] = scale * part
+        return out
+
+    def influence_parts(
+        self, chosen: Sequence[tuple[int, int]]
+    ) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.intp], list[Influence]]]:
+        """Yield the influence functions of contrasts, as many outcomes at a time as fit.
 
         Parameters
         ----------
-        level, base : int
+        chosen : sequence of (level, base)
             Codes into ``levels_``.
 
         Yields
@@ -167,15 +185,20 @@ class FittedEffects(Parametrised):
             The cases that were analysed.
         columns : ndarray of int
             Positions of the outcomes.
-        influence : ndarray of shape (n_rows, n_columns)
-            Per case that was analysed; scaled to their number.
+        influences : list of callable
+            One per contrast; ``influence(part)`` returns that of a slice of the columns, shape
+            (n_rows, n_part): per case that was analysed; scaled to their number.
         """
         for block in self._blocks:
-            if block.model is None:
+            model = block.model
+            if model is None:
                 continue
-            key = block.model.key(level, base)
             for columns, found in block.solved(self._read):
-                yield block.rows, columns, found[key].influence[level] - found[key].influence[base]
+                yield (
+                    block.rows,
+                    columns,
+                    [partial(found[model.key(a, b)].difference, a, b) for a, b in chosen],
+                )
 
     def balancing_weights(self, level: str | None = None, base: str | None = None) -> pd.Series:
         """Return stabilised weights: they have mean one within every level.

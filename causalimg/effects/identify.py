@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from causalimg.effects.adjustment_sets import BackdoorSets, Verdict
 from causalimg.effects.multiplicity import check_choice
 from causalimg.effects.paths import (
     WorkingGraph,
@@ -23,62 +22,6 @@ from causalimg.effects.paths import (
 )
 from causalimg.errors import IdentificationError, InvalidInputError
 from causalimg.graph.core import CausalGraph
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether an adjustment set is valid, and the reason if it is not.
-
-    Parameters
-    ----------
-    ok : bool
-    reason : str
-        Empty when ``ok``; else one sentence, such as ``"'z' is a descendant of the treatment"``.
-    """
-
-    ok: bool
-    reason: str = ""
-
-    def __bool__(self) -> bool:
-        return self.ok
-
-
-@dataclass(frozen=True)
-class BackdoorSets:
-    """Adjustment sets for one treatment and outcome; behaves like a sequence of the minimal ones.
-
-    Parameters
-    ----------
-    treatment, outcome : str
-    minimal : tuple of tuple of str
-        Back-door sets none of whose members can be left out, the smallest first.
-    efficient : tuple of str or None
-        The set with the smallest asymptotic variance; None if part of it is not observed.
-    complete : bool
-        False if there are more minimal sets than were asked for.
-    """
-
-    treatment: str
-    outcome: str
-    minimal: tuple[tuple[str, ...], ...]
-    efficient: tuple[str, ...] | None
-    complete: bool = True
-
-    def __iter__(self) -> Iterator[tuple[str, ...]]:
-        return iter(self.minimal)
-
-    def __len__(self) -> int:
-        return len(self.minimal)
-
-    def __getitem__(self, index: int) -> tuple[str, ...]:
-        return self.minimal[index]
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per set: ``kind`` (minimal, efficient), ``size``, ``adjustment``."""
-        rows = [("minimal", len(item), ", ".join(item)) for item in self.minimal]
-        if self.efficient is not None:
-            rows.append(("efficient", len(self.efficient), ", ".join(self.efficient)))
-        return pd.DataFrame(rows, columns=["kind", "size", "adjustment"])
 
 
 def backdoor_sets(
@@ -177,6 +120,12 @@ def efficient_set(graph: CausalGraph, *, treatment: str, outcome: str) -> tuple[
 
     Parents of the nodes on causal paths, less those nodes' descendants and the treatment. Where
     the graph has no causal path, the parents of the outcome.
+
+    Parameters
+    ----------
+    graph : CausalGraph
+        As in `backdoor_sets`.
+    treatment, outcome : str
 
     Raises
     ------

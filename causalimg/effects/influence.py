@@ -12,6 +12,8 @@ from causalimg.effects.leverage import cluster_sums
 
 Array = NDArray[np.float64]
 
+_ALL = slice(None)
+
 
 @dataclass(frozen=True)
 class LevelMeans:
@@ -50,6 +52,10 @@ class LevelMeans:
     shared: Callable[[int, int], tuple[Array, float]] | None = None
     excess: Callable[[int, int], Array] | None = None
     variance: Callable[[int, int], Array] | None = None
+
+    def difference(self, level: int, base: int, columns: slice = _ALL) -> Array:
+        """Return the influence of each case on the effects, shape (n_samples, n_columns)."""
+        return np.asarray(self.influence[level][:, columns] - self.influence[base][:, columns])
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ def contrast(
     -------
     Contrast
     """
-    difference = solution.influence[level] - solution.influence[base]
+    difference = solution.difference(level, base)
     n = len(difference)
     spread_df = n - 1 if solution.spread_df is None else solution.spread_df
     if cluster is None and solution.variance is not None:

@@ -30,6 +30,14 @@ class Instrument:
     name : str
     given : tuple of str
         The covariates that make it one; often empty.
+
+    Examples
+    --------
+    >>> graph = CausalGraph.from_directed(
+    ...     ("site", "scanner", "contrast"), [[0, 1, 0], [0, 0, 1], [0, 0, 0]]
+    ... )
+    >>> instruments(graph, treatment="scanner", outcome="contrast")
+    (Instrument(name='site', given=()),)
     """
 
     name: str

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from causalimg.effects.leverage import cluster_sums
 from causalimg.errors import InvalidInputError, nearest
 
 FDR_METHODS = ("bh", "by")
+_BLOCK = 256
 
 
 def check_choice(value: str, allowed: Iterable[str], name: str) -> None:
@@ -64,50 +66,6 @@ def fdr_adjust(p: ArrayLike, method: str = "bh") -> NDArray[np.float64]:
     return out
 
 
-def multiplier_draws(
-    influence: Callable[[slice], NDArray[np.float64]],
-    n_tests: int,
-    n_samples: int,
-    *,
-    n_draws: int,
-    seed: np.random.SeedSequence,
-    cluster: NDArray[np.intp] | None = None,
-    block: int = 256,
-) -> NDArray[np.float64]:
-    """Draw from the joint null distribution of many studentised estimates.
-
-    Each draw multiplies every case's (or cluster's) influence by one standard normal number, the
-    same for all tests, so that the dependence between tests is kept.
-
-    Parameters
-    ----------
-    influence : callable
-        ``influence(columns)`` returns the influence functions of a slice of the tests, shape
-        (n_samples, n_columns); so the whole matrix need not be in memory.
-    n_tests, n_samples : int
-    n_draws : int
-    seed : numpy.random.SeedSequence
-    cluster : ndarray of int, shape (n_samples,), optional
-    block : int
-        Number of tests per block; has no influence on the result.
-
-    Returns
-    -------
-    ndarray of shape (n_draws, n_tests)
-        Each column has standard deviation 1 over the multipliers.
-
-    References
-    ----------
-    Chernozhukov, Chetverikov, Kato (2013). doi:10.1214/13-AOS1161
-    """
-    multipliers = Multipliers.drawn(n_samples, n_draws=n_draws, seed=seed, cluster=cluster)
-    out = np.empty((n_draws, n_tests))
-    for start in range(0, n_tests, block):
-        columns = slice(start, min(start + block, n_tests))
-        out[:, columns] = multipliers.studentised(influence(columns))
-    return out
-
-
 @dataclass(frozen=True)
 class Multipliers:
     """Standard normal numbers that cases, or whole clusters, are multiplied by.
@@ -141,33 +99,65 @@ class Multipliers:
         return cls(rng.standard_normal((n_draws, units)), cluster)
 
     def studentised(
-        self, influence: NDArray[np.float64], rows: NDArray[np.bool_] | None = None
+        self,
+        influence: Callable[[slice], NDArray[np.float64]],
+        n_tests: int,
+        *,
+        rows: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.floating]:
-        """Return draws of studentised estimates.
+        """Return draws from the joint null distribution of many studentised estimates.
+
+        Each draw multiplies every case's (or cluster's) influence by one standard normal number,
+        the same for all tests, so that the dependence between tests is kept.
 
         Parameters
         ----------
-        influence : ndarray of shape (n_rows, n_tests)
+        influence : callable
+            ``influence(columns)`` returns the influence functions of a slice of the tests, shape
+            (n_rows, n_columns), so that only parts that fit the cache are made at a time.
+        n_tests : int
         rows : ndarray of bool, shape (n_samples,), optional
             The cases that ``influence`` belongs to; all by default.
 
         Returns
         -------
-        ndarray of shape (n_draws, n_tests)
-            Each column has standard deviation 1 over the multipliers.
+        ndarray of shape (n_tests, n_draws)
+            Each row has standard deviation 1 over the multipliers; 0 where nothing varies.
+
+        References
+        ----------
+        Chernozhukov, Chetverikov, Kato (2013). doi:10.1214/13-AOS1161
         """
-        if self.cluster is not None:
-            place = self.cluster if rows is None else self.cluster[rows]
-            part = np.zeros((self.values.shape[1], influence.shape[1]))
-            np.add.at(part, place, influence)
-            chosen = self.values
-        else:
-            part = influence
-            chosen = self.values if rows is None or rows.all() else self.values[:, rows]
-        scale = np.sqrt(np.einsum("ij,ij->j", part, part))
-        unit = np.empty(part.shape, dtype=self.values.dtype)
-        np.divide(part, np.where(scale > 0, scale, 1.0), out=unit, casting="same_kind")
-        return chosen @ unit
+        out = np.empty((n_tests, len(self.values)), dtype=self.values.dtype)
+        for start in range(0, n_tests, _BLOCK):
+            columns = slice(start, min(start + _BLOCK, n_tests))
+            part = self.summed(influence(columns), rows)
+            scale = np.sqrt(np.einsum("ij,ij->j", part, part))
+            unit = part.astype(out.dtype)
+            unit /= np.where(scale > 0, scale, 1.0).astype(out.dtype)
+            self.products(unit, rows, out[columns])
+        return out
+
+    def summed(
+        self, influence: NDArray[np.float64], rows: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.float64]:
+        """Add the influence of the cases up within clusters, where there are any."""
+        if self.cluster is None:
+            return influence
+        place = self.cluster if rows is None else self.cluster[rows]
+        return cluster_sums(influence, place, self.values.shape[1])
+
+    def products(
+        self,
+        part: NDArray[np.floating],
+        rows: NDArray[np.bool_] | None = None,
+        out: NDArray[np.floating] | None = None,
+    ) -> NDArray[np.floating]:
+        """Return the sums of what `summed` gave times the multipliers, (n_tests, n_draws)."""
+        chosen = self.values.T
+        if self.cluster is None and rows is not None and not rows.all():
+            chosen = chosen[rows]
+        return np.asarray(np.matmul(part.astype(chosen.dtype, copy=False).T, chosen, out=out))
 
 
 def step_down(statistic: NDArray[np.float64], draws: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -177,7 +167,7 @@ def step_down(statistic: NDArray[np.float64], draws: NDArray[np.floating]) -> ND
     ----------
     statistic : ndarray of shape (n_tests,)
         Large values speak against the null hypothesis; NaN for a test that was not done.
-    draws : ndarray of shape (n_draws, n_tests)
+    draws : ndarray of shape (n_tests, n_draws)
         Draws of the statistics under all null hypotheses.
 
     Returns
@@ -194,8 +184,10 @@ def step_down(statistic: NDArray[np.float64], draws: NDArray[np.floating]) -> ND
         return out
     order = done[np.argsort(-statistic[done], kind="stable")]
     # the maximum over a test and all tests after it, from the last to the first
-    largest = np.maximum.accumulate(draws[:, order[::-1]], axis=1)[:, ::-1]
-    exceed = (largest >= statistic[order]).sum(axis=0)
-    p = (1.0 + exceed) / (1.0 + len(draws))
-    out[order] = np.maximum.accumulate(p)
+    largest = np.full(draws.shape[1], -np.inf, dtype=draws.dtype)
+    exceed = np.empty(len(order))
+    for k in range(len(order) - 1, -1, -1):
+        np.maximum(largest, draws[order[k]], out=largest)
+        exceed[k] = np.count_nonzero(largest >= statistic[order[k]])
+    out[order] = np.maximum.accumulate((1.0 + exceed) / (1.0 + draws.shape[1]))
     return out

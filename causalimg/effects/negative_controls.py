@@ -35,6 +35,16 @@ def negative_control_outcome(
     References
     ----------
     Lipsitch, Tchetgen Tchetgen, Cohen (2010). doi:10.1097/EDE.0b013e3181d61eeb
+
+    Examples
+    --------
+    >>> from causalimg.effects.estimators import AIPW
+    >>> rng = np.random.default_rng(0)
+    >>> table = pd.DataFrame({"age": rng.normal(size=300), "height": rng.normal(size=300)})
+    >>> table["scanner"] = np.where(rng.random(300) < 0.5, "A", "B")
+    >>> design = AIPW(treatment="scanner", adjustment=["age"])
+    >>> negative_control_outcome(design, table, ["height"]).frame["verdict"].tolist()
+    ['passes']
     """
     fitted = type(estimator)(**estimator.get_params()).fit(frame, outcomes)
     words = "the treatment seems to act on what it cannot act on: confounding is left"
@@ -72,6 +82,19 @@ def negative_control_treatment(
     References
     ----------
     Lipsitch, Tchetgen Tchetgen, Cohen (2010). doi:10.1097/EDE.0b013e3181d61eeb
+
+    Examples
+    --------
+    >>> from causalimg.effects.estimators import AIPW
+    >>> rng = np.random.default_rng(0)
+    >>> table = pd.DataFrame({"age": rng.normal(size=300)})
+    >>> table["scanner"] = np.where(rng.random(300) < 0.5, "A", "B")
+    >>> table["archive"] = np.where(rng.random(300) < 0.5, "old", "new")
+    >>> table["contrast"] = (table["scanner"] == "B") + rng.normal(size=300)
+    >>> design = AIPW(treatment="scanner", adjustment=["age"])
+    >>> found = negative_control_treatment(design, table, ["contrast"], treatment="archive")
+    >>> found.frame["verdict"].tolist()
+    ['passes']
     """
     settings = {**estimator.get_params(), "treatment": treatment, "reference": reference}
     fitted = type(estimator)(**settings).fit(frame, outcomes)

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from causalimg.effects.leverage import cluster_sums
+
 Array = NDArray[np.float64]
+
+_LEAST_LEFT = 0.1
 
 
 @dataclass(frozen=True)
@@ -17,12 +21,31 @@ class Nuisance:
     Parameters
     ----------
     matrix : ndarray of shape (n_samples, n_parameters)
+    gradient : ndarray of shape (n_samples, n_parameters * (n_levels - 1))
+        Each case's part of the gradient of the likelihood.
     score : ndarray of shape (n_samples, n_parameters * (n_levels - 1))
-        Each case's part of the gradient of the likelihood, times the inverse information.
+        The same, times the inverse information.
     """
 
     matrix: Array
+    gradient: Array
     score: Array
+
+    def raised(self, cluster: NDArray[np.intp] | None = None) -> Array:
+        """Return by how much each case's influence looks too small, shape (n_samples,).
+
+        The part of the influence that the likelihood's gradient explains is taken away; it explains
+        some by chance, most where a case has much leverage on the propensities, as those with a
+        rare level have. With clusters all are raised alike, by the share that the gradient's sums
+        within clusters explain by chance: the number of parameters over that of cases where these
+        sums vary as if cases were independent, over that of clusters where clusters act as one.
+        """
+        if cluster is None:
+            leverage = (np.linalg.qr(self.gradient)[0] ** 2).sum(axis=1)
+        else:
+            sums = cluster_sums(self.gradient, cluster), cluster_sums(self.score, cluster)
+            leverage = np.full(len(cluster), (sums[0] * sums[1]).sum() / len(cluster))
+        return np.asarray(1.0 / np.sqrt(np.maximum(1.0 - leverage, _LEAST_LEFT)))
 
 
 def logistic_nuisance(
@@ -48,5 +71,5 @@ def logistic_nuisance(
     """
     levels = np.arange(1, probability.shape[1])
     gap = (codes[:, None] == levels) - probability[:, 1:]
-    score = np.hstack([matrix * gap[:, [j]] for j in range(len(levels))])
-    return Nuisance(matrix, np.linalg.solve(information, score.T).T)
+    gradient = np.hstack([matrix * gap[:, [j]] for j in range(len(levels))])
+    return Nuisance(matrix, gradient, np.linalg.solve(information, gradient.T).T)

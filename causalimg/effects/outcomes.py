@@ -130,12 +130,14 @@ def pooled_sd(
     total = np.zeros(values.shape[1])
     for k in range(n_levels):
         inside = values[codes == k]
-        total += ((inside - inside.mean(axis=0)) ** 2).sum(axis=0)
+        inside -= inside.mean(axis=0)
+        total += np.einsum("ij,ij->j", inside, inside)
     return np.asarray(np.sqrt(total / max(len(values) - n_levels, 1)))
 
 
 def digest_of_arrays(names: Sequence[str], values: NDArray[np.float64]) -> str:
     """Return the sha256 (hex) of column names and values, bit for bit."""
     state = hashlib.sha256("\0".join(names).encode())
-    state.update(np.ascontiguousarray(values).tobytes())
+    # column by column, as pandas keeps them: no copy
+    state.update(np.ascontiguousarray(values.T).data)
     return state.hexdigest()

@@ -121,6 +121,9 @@ class LinearPlan:
         variance, spread = np.empty((count, q)), np.empty((count, q))
         average = self.target.average
         everyone = bool((average == average[0]).all())
+        raised = None
+        if self.nuisance is not None and not self.modelled:
+            raised = self.nuisance.raised(self.cluster)
         for level, arm in enumerate(self.arms):
             seen = centred[arm.rows]
             means[level] = arm.weights @ seen
@@ -139,21 +142,17 @@ class LinearPlan:
             moved = None
             if self.nuisance is not None:
                 moved = self.of_propensities(level, residual, influence[level])
+                if raised is not None:
+                    moved *= raised[:, None]
             if self.sample:
                 influence[level] = 0.0
             if moved is not None:
                 influence[level] += moved
-            corrected, variance[level] = self.of_residuals(level, residual)
+            corrected, variance[level] = self.of_residuals(level, residual, raised)
             if self.sample:
                 spread[level] = np.sqrt(self.target.direct[arm.rows] @ residual**2)
             corrected *= n
             influence[level][arm.rows] += corrected
-        if self.nuisance is not None and not self.modelled:
-            # what the propensities' score explains of the residuals, it explains by chance too
-            units = n if self.cluster is None else int(self.cluster.max()) + 1
-            lost = max(1.0 - self.nuisance.matrix.shape[1] / units, 0.1)
-            influence /= np.sqrt(lost)
-            variance /= lost
         df = np.array([arm.df for arm in self.arms])
         excess = self.excess(spread) if self.sample else None
         return LevelMeans(
@@ -182,10 +181,14 @@ class LinearPlan:
         out[:] = self.learner.predict(outcomes, arm.rows)
         return out
 
-    def of_residuals(self, level: int, residual: Array) -> tuple[Array, Array]:
+    def of_residuals(
+        self, level: int, residual: Array, raised: Array | None = None
+    ) -> tuple[Array, Array]:
         """Return the leverage-corrected part of each residual in a mean, and its variance."""
         arm = self.arms[level]
         pull, full = arm.corrected
+        if raised is not None:
+            pull = pull * raised[arm.rows]
         corrected = residual * pull[:, None]
         if full.any():
             # nothing is left of such a residual: the level's residual spread stands in for it

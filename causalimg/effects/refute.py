@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -26,13 +25,24 @@ class Refutation:
         ``fails`` or ``not_estimable``) and ``words``.
     summary : str
         One sentence over all rows.
+
+    Examples
+    --------
+    >>> from causalimg.effects.estimators import AIPW
+    >>> rng = np.random.default_rng(0)
+    >>> table = pd.DataFrame({"age": rng.normal(size=300)})
+    >>> table["scanner"] = np.where(rng.random(300) < 0.5, "A", "B")
+    >>> table["contrast"] = (table["scanner"] == "B") + table["age"] + rng.normal(size=300)
+    >>> fitted = AIPW(treatment="scanner", adjustment=["age"]).fit(table, ["contrast"])
+    >>> placebo_treatment(fitted, n_refits=10).to_frame()["verdict"].tolist()
+    ['passes']
     """
 
     method: str
     frame: pd.DataFrame
     summary: str
 
-    def tojudged_frame(self) -> pd.DataFrame:
+    def to_frame(self) -> pd.DataFrame:
         """Return a copy of the table."""
         return self.frame.copy()
 
@@ -133,6 +143,17 @@ def random_common_cause(
     -------
     Refutation
         ``new_estimate`` (mean over refits), ``moved_se``.
+
+    Examples
+    --------
+    >>> from causalimg.effects.estimators import AIPW
+    >>> rng = np.random.default_rng(0)
+    >>> table = pd.DataFrame({"age": rng.normal(size=300)})
+    >>> table["scanner"] = np.where(rng.random(300) < 0.5, "A", "B")
+    >>> table["contrast"] = (table["scanner"] == "B") + table["age"] + rng.normal(size=300)
+    >>> fitted = AIPW(treatment="scanner", adjustment=["age"]).fit(table, ["contrast"])
+    >>> random_common_cause(fitted, n_refits=5).frame["verdict"].tolist()
+    ['passes']
     """
     fitted.require_fit()
     draws = fitted.refits(noise_block, n_refits, seed=random_state).reshape(n_refits, -1)
@@ -176,14 +197,24 @@ def random_subset(
     Refutation
         ``subset_mean, subset_sd``, and ``expected_sd``: the standard error times the root of
         (1 - share) / share.
+
+    Examples
+    --------
+    >>> from causalimg.effects.estimators import AIPW
+    >>> rng = np.random.default_rng(0)
+    >>> table = pd.DataFrame({"age": rng.normal(size=300)})
+    >>> table["scanner"] = np.where(rng.random(300) < 0.5, "A", "B")
+    >>> table["contrast"] = (table["scanner"] == "B") + table["age"] + rng.normal(size=300)
+    >>> fitted = AIPW(treatment="scanner", adjustment=["age"]).fit(table, ["contrast"])
+    >>> random_subset(fitted, n_refits=10).frame["verdict"].tolist()
+    ['passes']
     """
     from scipy.special import ndtri
 
     fitted.require_fit()
     if not 0 < share < 1:
         raise InvalidInputError(f"share must be between 0 and 1, got {share!r}")
-    part = partial(subset_block, share=share)
-    draws = fitted.refits(part, n_refits, seed=random_state).reshape(n_refits, -1)
+    draws = fitted.refits(subset_block(share), n_refits, seed=random_state).reshape(n_refits, -1)
     rows = fitted.effects_.frame
     estimate, se = rows["estimate"].to_numpy(), rows["se"].to_numpy()
     mean, sd = draws.mean(axis=0), draws.std(axis=0, ddof=1)

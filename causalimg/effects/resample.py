@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,75 +24,12 @@ Array = NDArray[np.float64]
 Refit = tuple[NDArray[np.intp], Design]
 """Positions of cases, and the design that they get."""
 
+Draw = Callable[[TreatmentModel, np.random.SeedSequence], Iterator[Refit]]
 Refitter = Callable[
     [Block, Outcomes, Planner, Sequence[tuple[int, int]], int, np.random.SeedSequence], Array
 ]
 
 _MOST_FAILED = 0.2
-
-
-def bootstrap_block(
-    block: Block,
-    outcomes: Outcomes,
-    planner: Planner,
-    chosen: Sequence[tuple[int, int]],
-    count: int,
-    seed: np.random.SeedSequence,
-) -> Array:
-    """Estimate in cases (clusters, where there are any) drawn with replacement.
-
-    Returns
-    -------
-    ndarray of shape (count, n_columns, n_contrasts)
-
-    Raises
-    ------
-    NotEstimableError
-        If a fifth of the resamples cannot be estimated.
-    """
-    refits = _resamples(fitted_model(block), seed)
-    return refit_estimates(block, outcomes, planner, chosen, refits, count, "bootstrap resamples")
-
-
-def permuted_block(
-    block: Block,
-    outcomes: Outcomes,
-    planner: Planner,
-    chosen: Sequence[tuple[int, int]],
-    count: int,
-    seed: np.random.SeedSequence,
-) -> Array:
-    """Estimate with treatments dealt out anew at random; shapes as in `bootstrap_block`."""
-    refits = _permutations(fitted_model(block), seed)
-    return refit_estimates(block, outcomes, planner, chosen, refits, count, "permutations")
-
-
-def noise_block(
-    block: Block,
-    outcomes: Outcomes,
-    planner: Planner,
-    chosen: Sequence[tuple[int, int]],
-    count: int,
-    seed: np.random.SeedSequence,
-) -> Array:
-    """Estimate with one more covariate, of pure noise; shapes as in `bootstrap_block`."""
-    refits = _with_noise(fitted_model(block), seed)
-    return refit_estimates(block, outcomes, planner, chosen, refits, count, "refits")
-
-
-def subset_block(
-    block: Block,
-    outcomes: Outcomes,
-    planner: Planner,
-    chosen: Sequence[tuple[int, int]],
-    count: int,
-    seed: np.random.SeedSequence,
-    *,
-    share: float,
-) -> Array:
-    """Estimate in random parts of the cases, or clusters; shapes as in `bootstrap_block`."""
-    refits = _parts(fitted_model(block), seed, share)
-    return refit_estimates(block, outcomes, planner, chosen, refits, count, "subsets")
 
 
 def refit_estimates(
@@ -120,6 +58,11 @@ def refit_estimates(
     Returns
     -------
     ndarray of shape (count, n_columns, n_contrasts)
+
+    Raises
+    ------
+    NotEstimableError
+        If a fifth of the refits cannot be estimated.
     """
     model = fitted_model(block)
     seen = outcomes.values[np.ix_(block.rows, block.columns)]
@@ -242,3 +185,33 @@ def _permutations(model: TreatmentModel, seed: np.random.SeedSequence) -> Iterat
     while True:
         dealt = rng.permutation(codes) if whole is None else rng.permutation(whole)[model.cluster]
         yield everyone, replace(model.design, codes=dealt)
+
+
+def _refitter(draw: Draw, what: str) -> Refitter:
+    def refit(
+        block: Block,
+        outcomes: Outcomes,
+        planner: Planner,
+        chosen: Sequence[tuple[int, int]],
+        count: int,
+        seed: np.random.SeedSequence,
+    ) -> Array:
+        refits = draw(fitted_model(block), seed)
+        return refit_estimates(block, outcomes, planner, chosen, refits, count, what)
+
+    return refit
+
+
+bootstrap_block = _refitter(_resamples, "bootstrap resamples")
+"""Estimate in cases (clusters, where there are any) drawn with replacement."""
+
+permuted_block = _refitter(_permutations, "permutations")
+"""Estimate with treatments dealt out anew at random."""
+
+noise_block = _refitter(_with_noise, "refits")
+"""Estimate with one more covariate, of pure noise."""
+
+
+def subset_block(share: float) -> Refitter:
+    """Return a function that estimates in random parts of the cases, or clusters."""
+    return _refitter(partial(_parts, share=share), "subsets")

@@ -106,6 +106,18 @@ def robustness(
     References
     ----------
     Cinelli, Hazlett (2020). doi:10.1111/rssb.12348
+
+    Examples
+    --------
+    >>> from causalimg.effects.estimators import AIPW
+    >>> rng = np.random.default_rng(0)
+    >>> table = pd.DataFrame({"age": rng.normal(size=300)})
+    >>> table["scanner"] = np.where(rng.random(300) < 0.5, "A", "B")
+    >>> table["contrast"] = (table["scanner"] == "B") + table["age"] + rng.normal(size=300)
+    >>> fitted = AIPW(treatment="scanner", adjustment=["age"]).fit(table, ["contrast"])
+    >>> row = robustness(fitted, benchmark=["age"]).iloc[0]
+    >>> bool(0.2 < row["robustness_value"] < 0.5), bool(row["explained_away"])
+    (True, False)
     """
     fitted.require_fit()
     known = list(dict.fromkeys(fitted.covariates_))

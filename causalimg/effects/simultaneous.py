@@ -39,6 +39,19 @@ class SimultaneousEffects:
         How many standard errors wide the bands are on each side (normal scale).
     alpha : float
     n_bootstrap : int
+
+    Examples
+    --------
+    >>> from causalimg.effects.estimators import AIPW
+    >>> rng = np.random.default_rng(0)
+    >>> table = pd.DataFrame({"age": rng.normal(size=300)})
+    >>> table["scanner"] = np.where(rng.random(300) < 0.5, "A", "B")
+    >>> table["contrast"] = (table["scanner"] == "B") + table["age"] + rng.normal(size=300)
+    >>> fitted = AIPW(treatment="scanner", adjustment=["age"]).fit(table, ["contrast"])
+    >>> found = simultaneous(fitted, n_bootstrap=200)
+    >>> row = found.to_frame().iloc[0]
+    >>> bool(row["band_low"] > 0), bool(row["p_family"] < 0.05)
+    (True, True)
     """
 
     frame: pd.DataFrame
@@ -66,7 +79,7 @@ def simultaneous(
     n_bootstrap: int = 1000,
     random_state: int | None = 0,
 ) -> SimultaneousEffects:
-    """Compute max-|t| bands and step-down p-values by the Gaussian multiplier bootstrap.
+    """Compute max-t bands and step-down p-values by the Gaussian multiplier bootstrap.
 
     The influence functions of all effects are multiplied by the same random numbers, case by case
     (cluster by cluster), so that the bands are as narrow as the dependence between outcomes allows.
@@ -129,11 +142,11 @@ def simultaneous(
         cluster=fitted.clusters_,
         single=True,
     )
-    drawn = np.zeros((n_bootstrap, len(fitted.outcomes_), len(chosen)), dtype=np.float32)
-    for j, (first, second) in enumerate(chosen):
-        for used, columns, influence in fitted.influence_blocks(first, second):
-            drawn[:, columns, j] = np.abs(multipliers.studentised(influence, used))
-    draws = drawn.reshape(n_bootstrap, -1)
+    draws = np.zeros((len(rows), n_bootstrap), dtype=np.float32)
+    for used, columns, influences in fitted.influence_parts(chosen):
+        for j, influence in enumerate(influences):
+            part = multipliers.studentised(influence, len(columns), rows=used)
+            draws[columns * len(chosen) + j] = np.abs(part, out=part)
     estimate, se, df = (rows[name].to_numpy() for name in ("estimate", "se", "df"))
     known = np.isfinite(estimate)
     critical = float("nan")
@@ -141,7 +154,7 @@ def simultaneous(
     p = np.full(len(rows), np.nan)
     score = np.full(len(rows), np.nan)
     if known.any():
-        largest = draws.max(axis=1) if known.all() else draws[:, known].max(axis=1)
+        largest = draws.max(axis=0) if known.all() else draws[known].max(axis=0)
         critical = float(np.quantile(largest, 1 - level))
         half[known] = -stdtrit(df[known], ndtr(-critical)) * se[known]
         p[known] = 2 * stdtr(df[known], -np.abs(estimate[known] / se[known]))

@@ -101,6 +101,13 @@ class TMLE(AIPW):
     weighted by inverse propensities, removes what the weights see of its error. Estimates of means
     stay inside the observed range. Settings and attributes as in `AIPW`.
 
+    Parameters
+    ----------
+    treatment, adjustment, reference, alpha, fdr, trim, trim_method, cluster, limits, splines
+        As in `AIPW`.
+    propensity_model, n_folds, bootstrap, random_state, estimand, scope, precision, outcome_model
+        As in `AIPW`.
+
     Notes
     -----
     Assumptions: those of `AIPW`; like it, right if either the propensity or the outcome model is.

@@ -1,8 +1,6 @@
-"""The effect table: contents, refusals by row, levels, missing outcomes, speed."""
+"""The effect table: contents, refusals by row, levels, missing outcomes."""
 
 from __future__ import annotations
-
-import time
 
 import numpy as np
 import pandas as pd
@@ -251,17 +249,17 @@ def test_g_computation_has_the_same_interface() -> None:
     assert not fit.overlap_.weighted
 
 
-def test_a_thousand_outcomes_are_fast() -> None:
+def test_a_thousand_outcomes_together_equal_each_alone() -> None:
     rng = np.random.default_rng(18)
-    x = rng.normal(size=(1000, 10))
-    b = rng.random(1000) < 1 / (1 + np.exp(-x[:, 0]))
-    y = x @ rng.normal(size=(10, 1000)) + 0.5 * b[:, None] + rng.normal(size=(1000, 1000))
-    columns = [*(f"x{k}" for k in range(10)), *(f"f{k}" for k in range(1000))]
+    x = rng.normal(size=(300, 4))
+    b = rng.random(300) < 1 / (1 + np.exp(-x[:, 0]))
+    y = x @ rng.normal(size=(4, 1000)) + 0.5 * b[:, None] + rng.normal(size=(300, 1000))
+    columns = [*(f"x{k}" for k in range(4)), *(f"f{k}" for k in range(1000))]
     frame = pd.DataFrame(np.hstack([x, y]), columns=columns)
     frame["scanner"] = np.where(b, "B", "A")
-    taken = []
-    for _ in range(3):
-        start = time.process_time()
-        AIPW(treatment="scanner", adjustment=columns[:10]).fit(frame, columns[10:])
-        taken.append(time.process_time() - start)
-    assert min(taken) < 0.6
+    fit = AIPW(treatment="scanner", adjustment=columns[:4])
+    together = fit.fit(frame, columns[4:]).effects_.frame.set_index("outcome")
+    for name in ("f0", "f499", "f999"):
+        alone = fit.fit(frame, [name]).effects_.frame.set_index("outcome").loc[name]
+        for column in ("estimate", "se", "ci_low", "p"):
+            assert together.loc[name, column] == pytest.approx(alone[column], rel=1e-9)

@@ -8,7 +8,7 @@ import pytest
 from effect_tables import ADJUSTMENT, confounded_table
 from scipy import stats
 
-from causalimg.effects import AIPW, DifferenceInMeans, GComputation
+from causalimg.effects import AIPW, IPW, DifferenceInMeans, GComputation
 from causalimg.effects.design import build_design
 from causalimg.effects.influence import contrast
 from causalimg.effects.plans import linear_plan
@@ -187,3 +187,30 @@ def test_outcomes_do_not_influence_each_other() -> None:
     assert together.estimate[7] == pytest.approx(alone.estimate[0], rel=1e-10)
     assert together.se[7] == pytest.approx(alone.se[0], rel=1e-10)
     assert together.df[7] == pytest.approx(alone.df[0], rel=1e-10)
+
+
+def test_ipw_allows_for_each_cases_leverage_on_the_propensities() -> None:
+    """A case with a rare level has most to say on the propensities, and is corrected most."""
+    rng = np.random.default_rng(12)
+    x = rng.normal(size=400)
+    treated = rng.random(400) < 1 / (1 + np.exp(-2 * x))
+    frame = pd.DataFrame({"x": x, "f0": x + rng.normal(size=400)})
+    frame["scanner"] = np.where(treated, "B", "A")
+    fit = IPW(treatment="scanner", adjustment=["x"]).fit(frame, ["f0"])
+    nuisance = fit.blocks()[0].model.nuisance
+    z = np.column_stack([np.ones(400), (x - x.mean()) / x.std()])
+    share = fit.propensity_["B"].to_numpy()
+    score = z * (treated - share)[:, None]
+    leverage = np.einsum("ij,jk,ik->i", score, np.linalg.inv(score.T @ score), score)
+    np.testing.assert_allclose(nuisance.raised(), 1 / np.sqrt(1 - leverage), rtol=1e-6)
+    assert leverage.sum() == pytest.approx(2)
+    rare = np.where(treated, share, 1 - share) < 0.1
+    assert nuisance.raised()[rare].min() > np.median(nuisance.raised())
+    # clusters of one are cases; copies of a case in clusters count as one case
+    mean = 1 / np.sqrt(1 - np.einsum("ij,ij->", nuisance.gradient, nuisance.score) / 400)
+    np.testing.assert_allclose(nuisance.raised(np.arange(400)), mean)
+    assert mean == pytest.approx(1 / np.sqrt(1 - 2 / 400), rel=1e-3)
+    copies = pd.concat([frame] * 4, ignore_index=True).assign(patient=np.tile(np.arange(400), 4))
+    again = IPW(treatment="scanner", adjustment=["x"], cluster="patient").fit(copies, ["f0"])
+    copied = again.blocks()[0].model.nuisance
+    np.testing.assert_allclose(copied.raised(again.clusters_), mean, rtol=1e-6)

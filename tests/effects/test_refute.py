@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -113,12 +111,14 @@ def test_refuters_need_a_fit() -> None:
         placebo_treatment(AIPW(treatment="t", adjustment=[]))
 
 
-def test_a_hundred_placebo_refits_of_a_thousand_outcomes_are_fast() -> None:
+def test_placebo_refits_of_many_outcomes_equal_those_of_one() -> None:
     rng = np.random.default_rng(7)
-    frame = pd.DataFrame(rng.normal(size=(1000, 1010))).rename(columns=str)
-    frame["scanner"] = np.where(rng.random(1000) < 0.5, "A", "B")
-    names = [str(k) for k in range(1010)]
-    fit = AIPW(treatment="scanner", adjustment=names[:10]).fit(frame, names[10:])
-    start = time.process_time()
-    placebo_treatment(fit, n_refits=100)
-    assert time.process_time() - start < 4
+    frame = pd.DataFrame(rng.normal(size=(300, 210))).rename(columns=str)
+    frame["scanner"] = np.where(rng.random(300) < 0.5, "A", "B")
+    names = [str(k) for k in range(210)]
+    fit = AIPW(treatment="scanner", adjustment=names[:10])
+    together = placebo_treatment(fit.fit(frame, names[10:]), n_refits=20).frame
+    alone = placebo_treatment(fit.fit(frame, ["100"]), n_refits=20).frame
+    row = together.set_index("outcome").loc["100"]
+    for column in alone.select_dtypes("number"):
+        assert row[column] == pytest.approx(alone[column].iloc[0], rel=1e-8), column
