@@ -78,7 +78,7 @@ def rules(
     found: dict[str, np.ndarray] = {}
     common = {"treatment": "scanner", "reference": "A"}
     fitted = {
-        "AIPW": AIPW(**common, adjustment=ADJUSTMENT).fit(frame, names),
+        "AIPW, ato": AIPW(**common, adjustment=ADJUSTMENT, estimand="ato").fit(frame, names),
         "DML": DML(**common, adjustment=ADJUSTMENT).fit(frame, names),
     }
     for margin in margins:

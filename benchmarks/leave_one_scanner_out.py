@@ -16,7 +16,8 @@ above 0.75 and p > 0.05 between raw means); ComBat on all features, fitted with 
 of the held-out scanner, age and sex preserved, with the scanner as batch or (``combat_both``) each
 combination of scanner and protocol; and the equivalence-tested stable features of
 `StableFeatures` across scanner and protocol. In the world ``plain`` the protocol counts too, for
-the conventional choice as for ours. A choice that keeps nothing predicts at random (0.5).
+the conventional choice as for ours. With ``--models``, invariant models of the training package on
+all features as well. A choice that keeps nothing predicts at random (0.5).
 
     python benchmarks/leave_one_scanner_out.py --cohorts 10 --patients 600
 """
@@ -43,6 +44,7 @@ from causalimg.datasets import PhantomWorld
 from causalimg.errors import CausalImgWarning, NotEstimableError
 from causalimg.harmonize import ComBat
 from causalimg.imaging.phantom import OBSERVED, PhantomModel, simulate_patients
+from causalimg.invariance.reliability import reliability
 
 SCANNERS = ("A", "B", "C")
 PROTOCOLS = ("thin", "thick")
@@ -78,17 +80,12 @@ def features_of(seed: int, n_patients: int, size: int, cache: Path) -> dict[str,
     return tables
 
 
-def icc(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return ICC(2,1) of two measurements for every feature."""
-    values = np.stack([first, second])
-    n = values.shape[1]
-    grand = values.mean(axis=(0, 1))
-    rows = 2 * ((values.mean(axis=0) - grand) ** 2).sum(axis=0) / (n - 1)
-    columns = n * ((values.mean(axis=1) - grand) ** 2).sum(axis=0)
-    total = ((values - grand) ** 2).sum(axis=(0, 1))
-    error = (total - rows * (n - 1) - columns) / (n - 1)
-    bottom = rows + error + 2 * (columns - error) / n
-    return np.asarray((rows - error) / np.where(bottom > 0, bottom, 1.0))
+def icc(tables: dict[str, pd.DataFrame], scanners: list[str], names: list[str]) -> np.ndarray:
+    """Return ICC(2,1) of the travellers between scanners, of every feature."""
+    parts = [tables[f"travellers {scanner}"][names] for scanner in scanners]
+    long = pd.concat(parts, keys=scanners, names=["scanner", "patient"]).reset_index()
+    found = reliability(long, subject="patient", repeat="scanner", features=names)
+    return found["icc_2_1"].to_numpy()
 
 
 def chosen(
@@ -100,8 +97,7 @@ def chosen(
     if method not in ("conventional", "stable"):
         return names
     if method == "conventional":
-        a, b = (tables[f"travellers {s}"][names].to_numpy() for s in sorted(set(train["scanner"])))
-        keep = icc(a, b) > 0.75
+        keep = icc(tables, sorted(set(train["scanner"])), names) > 0.75
         for column in ("scanner", "protocol"):
             groups = [part[names].to_numpy() for _, part in train.groupby(column)]
             with warnings.catch_warnings():
@@ -158,7 +154,30 @@ def auc(method: str, train: pd.DataFrame, test: pd.DataFrame, names: list[str]) 
     return float(roc_auc_score(test["malignant"], fitted.predict_proba(second)[:, 1]))
 
 
-def cohort(seed: int, n_patients: int, size: int, cache: Path) -> list[dict[str, Any]]:
+def invariant_aucs(
+    train: pd.DataFrame, test: pd.DataFrame, names: list[str], models: list[str]
+) -> dict[str, float]:
+    """Fit invariant models with the scanner as environment, judge them on the held-out one."""
+    from sklearn.metrics import roc_auc_score
+    from sklearn.preprocessing import StandardScaler
+
+    from causalimg.training.leave_out import invariant_models
+
+    known = invariant_models("scanner")
+    scaler = StandardScaler().fit(train[names].to_numpy())
+    first, second = (scaler.transform(part[names].to_numpy()) for part in (train, test))
+    variables = train[["scanner"]].reset_index(drop=True)
+    found = {}
+    for name in models:
+        fitted = known[name].fit(first, train["malignant"].to_numpy(), variables=variables)
+        said = fitted.predict_proba(second)[:, 1]
+        found[name] = float(roc_auc_score(test["malignant"], said))
+    return found
+
+
+def cohort(
+    seed: int, n_patients: int, size: int, cache: Path, models: list[str]
+) -> list[dict[str, Any]]:
     """Run every way, world and held-out scanner on one cohort."""
     tables = features_of(seed, n_patients, size, cache)
     patients = tables["patients"].reset_index(drop=True)
@@ -187,6 +206,13 @@ def cohort(seed: int, n_patients: int, size: int, cache: Path) -> list[dict[str,
                         "features": len(kept), "auc": auc(method, train, test, kept),
                     }
                 )  # fmt: skip
+            found += [
+                {
+                    "seed": seed, "world": world, "held_out": held_out, "method": name,
+                    "features": len(names), "auc": value,
+                }
+                for name, value in invariant_aucs(train, test, names, models).items()
+            ]  # fmt: skip
     return found
 
 
@@ -217,6 +243,10 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=20, help="edge of the volume, voxels")
     parser.add_argument("--seed", type=int, default=5000, help="seed of the first cohort")
     parser.add_argument("--jobs", type=int, default=-1)
+    parser.add_argument(
+        "--models", nargs="*", default=[], metavar="NAME",
+        help="invariant models beside these, such as 'linear, V-REx' (see invariant_models)",
+    )  # fmt: skip
     parser.add_argument("--cache", type=Path, default=Path("benchmarks/results/scanner_cache"))
     parser.add_argument(
         "--out", type=Path, default=Path("benchmarks/results/leave_one_scanner_out.json")
@@ -224,7 +254,9 @@ def main() -> None:
     options = parser.parse_args()
     start = time.perf_counter()
     found = Parallel(n_jobs=options.jobs, verbose=1)(
-        delayed(cohort)(options.seed + k, options.patients, options.size, options.cache)
+        delayed(cohort)(
+            options.seed + k, options.patients, options.size, options.cache, options.models
+        )
         for k in range(options.cohorts)
     )
     rows = pd.DataFrame([row for part in found for row in part])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from causalimg.errors import InvalidInputError, check_columns
 from causalimg.harmonize.columns import BatchCodes, CovariateCodes
 from causalimg.harmonize.location_scale import batch_columns, least_squares
 from causalimg.harmonize.predictability import batch_predictability
+from causalimg.registry import load
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
@@ -50,6 +52,18 @@ class HarmonizationReport:
     outcome : str or None
     notes : tuple of str
         In words.
+
+    Examples
+    --------
+    >>> from causalimg.harmonize.combat import ComBat
+    >>> rng = np.random.default_rng(0)
+    >>> table = pd.DataFrame(rng.normal(size=(80, 3)), columns=["a", "b", "c"])
+    >>> table["scanner"] = np.repeat(["A", "B"], 40)
+    >>> table.loc[40:, ["a", "b", "c"]] += 1.5
+    >>> after = ComBat(batch="scanner").fit_transform(table)
+    >>> found = harmonization_report(table, after, batch="scanner", features=["a", "b", "c"])
+    >>> found.notes[0]
+    "Of the features, 100% differed between levels of 'scanner' before and 0% after (q < 0.05);"
     """
 
     features: pd.DataFrame
@@ -57,6 +71,11 @@ class HarmonizationReport:
     batch: str
     outcome: str | None = None
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def plot(self) -> Any:
+        """Plots of this report: ``plot.batch()``, ``plot.outcome()``."""
+        return load("causalimg.plots", "harmonization_report")(self)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per feature and stage."""

@@ -6,15 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from causalimg.effects.base import EffectEstimator
-from causalimg.effects.multiplicity import (
-    Multipliers,
-    fdr_adjust,
-    multiplier_draws,
-    step_down,
-)
+from causalimg.effects.multiplicity import Multipliers, fdr_adjust, step_down
 
 Array = NDArray[np.float64]
 
@@ -40,25 +36,6 @@ class Control:
     alpha: float
     n_draws: int
     seed: np.random.SeedSequence
-
-    def _draws(self, influence: Array, effects: EffectEstimator) -> Array:
-        return multiplier_draws(
-            lambda columns: influence[:, columns],
-            influence.shape[1],
-            len(influence),
-            n_draws=self.n_draws,
-            seed=self.seed,
-            cluster=effects.clusters_,
-        )
-
-    @staticmethod
-    def _summed(influence: Array, effects: EffectEstimator) -> Array:
-        """Return the influence of every unit that is drawn together: case or cluster."""
-        if effects.clusters_ is None:
-            return influence
-        out = np.zeros((int(effects.clusters_.max()) + 1, influence.shape[1]))
-        np.add.at(out, effects.clusters_, influence)
-        return out
 
     def certify(
         self,
@@ -98,13 +75,14 @@ class Control:
             certified = int((q[tested] <= self.alpha).sum())
             return q, self.alpha * min(certified + 1, count) / count
         influence = np.zeros((effects.n_samples_, len(names)))
+        found = Influences.of(effects, names)
         for k, (a, b) in enumerate(effects.contrast_pairs(pairs=True)):
             columns = np.flatnonzero((worst == k) & tested)
             if len(columns):
-                part = effects.influence(effects.levels_[a], effects.levels_[b])
-                wanted = [names[int(c)] for c in columns]
-                influence[:, columns] = part[wanted].to_numpy()
-        draws = self._draws(influence * direction, effects)
+                influence[:, columns] = found.pair(a, b, columns)
+        draws = self._multipliers(effects).studentised(
+            lambda columns: influence[:, columns] * direction[columns], len(p)
+        )
         # the t statistics as normal scores, so that they compare with normal draws
         score = np.full(len(p), np.nan)
         score[tested] = -ndtri(np.clip(p[tested], 1e-300, 1.0))
@@ -112,7 +90,7 @@ class Control:
         left = tested & ~(np.nan_to_num(q, nan=1.0) <= self.alpha)
         if not left.any():
             return q, self.alpha
-        bound = np.quantile(draws[:, left].max(axis=1), 1 - self.alpha)
+        bound = np.quantile(draws[left].max(axis=0), 1 - self.alpha)
         return q, float(ndtr(-bound))
 
     def moved(self, p: Array, names: Sequence[str], effects: EffectEstimator) -> NDArray[np.bool_]:
@@ -143,41 +121,75 @@ class Control:
         q = step_down(score, self._largest_draws(names, effects))
         return np.asarray(np.nan_to_num(q, nan=1.0) <= self.alpha)
 
-    def _largest_draws(self, names: Sequence[str], effects: EffectEstimator) -> Array:
-        """Draw the largest absolute studentised contrast of each feature, (n_draws, n_features).
-
-        With one target population for all levels, a contrast of two is the difference of their
-        contrasts with the first, and one product per level serves all pairs.
-        """
-        levels, chosen = effects.levels_, list(names)
-        pairs = effects.contrast_pairs(pairs=True)
-        shared = getattr(effects, "estimand", "ate") not in ("att", "atc")
-        wanted = [(k, 0) for k in range(1, len(levels))] if shared else list(pairs)
-        base = [effects.influence(levels[a], levels[b])[chosen].to_numpy() for a, b in wanted]
-        multipliers = Multipliers.drawn(
-            len(base[0]), n_draws=self.n_draws, seed=self.seed, cluster=effects.clusters_
-        )
-        out = np.zeros((self.n_draws, len(chosen)))
-        for start in range(0, len(chosen), _BLOCK):
+    def _largest_draws(
+        self, names: Sequence[str], effects: EffectEstimator
+    ) -> NDArray[np.floating]:
+        """Draw the largest absolute studentised contrast of each feature, (n_features, n_draws)."""
+        found, multipliers = Influences.of(effects, names), self._multipliers(effects)
+        out = np.zeros((len(names), self.n_draws), dtype=np.float32)
+        for start in range(0, len(names), _BLOCK):
             columns = slice(start, start + _BLOCK)
-            parts = [self._summed(part[:, columns], effects) for part in base]
-            gone = [~np.isfinite(part).all(axis=0) for part in parts]
-            drawn = [multipliers.values @ np.nan_to_num(part) for part in parts]
-            if shared:
-                parts.insert(0, np.zeros_like(parts[0]))
-                drawn.insert(0, np.zeros_like(drawn[0]))
-                gone.insert(0, np.zeros_like(gone[0]))
-            largest = out[:, columns]
-            work = np.empty_like(drawn[0])
-            for k, (a, b) in enumerate(pairs):
-                if shared:
-                    square = ((parts[a] - parts[b]) ** 2).sum(axis=0)
-                    np.subtract(drawn[a], drawn[b], out=work)
-                    known = ~(gone[a] | gone[b]) & (square > 0)
-                else:
-                    square = (parts[k] ** 2).sum(axis=0)
-                    known = ~gone[k] & (square > 0)
-                    work[:] = drawn[k]
-                work *= np.where(known, 1.0 / np.sqrt(np.where(known, square, 1.0)), 0.0)
-                np.maximum(largest, np.abs(work, out=work), out=largest)
+            largest = out[columns]
+            parts = [multipliers.summed(part[:, columns]) for part in found.parts]
+            products = [multipliers.products(part) for part in parts]
+            work = np.empty_like(largest)
+            for a, b in effects.contrast_pairs(pairs=True):
+                one, other = found.where[a, b]
+                gap, drawn = parts[one], products[one]
+                if other is not None:
+                    gap = gap - parts[other]
+                    drawn = np.subtract(drawn, products[other], out=work)
+                square = np.einsum("ij,ij->j", gap, gap)
+                known = square > 0  # not where it is not estimable (NaN), either
+                scale = np.where(known, 1.0 / np.sqrt(np.where(known, square, 1.0)), 0.0)
+                np.multiply(drawn, scale[:, None].astype(np.float32), out=work)
+                np.fmax(largest, np.abs(work, out=work), out=largest)
         return out
+
+    def _multipliers(self, effects: EffectEstimator) -> Multipliers:
+        return Multipliers.drawn(
+            effects.n_samples_,
+            n_draws=self.n_draws,
+            seed=self.seed,
+            cluster=effects.clusters_,
+            single=True,
+        )
+
+
+@dataclass(frozen=True)
+class Influences:
+    """Influence functions of every pair of levels.
+
+    With one target population for all levels, a contrast of two is the difference of their
+    contrasts with the first, and is not kept.
+
+    Parameters
+    ----------
+    parts : list of ndarray of shape (n_samples, n_features)
+        NaN columns where not estimable.
+    where : dict of (level, base) to (int, int or None)
+        The part of a pair, and the one that is taken from it.
+    """
+
+    parts: list[Array]
+    where: dict[tuple[int, int], tuple[int, int | None]]
+
+    @classmethod
+    def of(cls, effects: EffectEstimator, names: Sequence[str]) -> Influences:
+        """Read them from a fitted estimator."""
+        pairs = effects.contrast_pairs(pairs=True)
+        if getattr(effects, "estimand", "ate") in ("att", "atc"):
+            kept = pairs
+            where: dict[tuple[int, int], tuple[int, int | None]]
+            where = {pair: (k, None) for k, pair in enumerate(pairs)}
+        else:
+            kept = [pair for pair in pairs if pair[1] == 0]
+            where = {(a, b): (a - 1, b - 1 if b else None) for a, b in pairs}
+        columns = pd.Index(effects.outcomes_).get_indexer(pd.Index(list(names)))
+        return cls([part[:, columns] for part in effects.influence_arrays(kept)], where)
+
+    def pair(self, level: int, base: int, columns: NDArray[np.intp]) -> Array:
+        """Return the influence on some features' contrast, shape (n_samples, n_columns)."""
+        one, other = self.where[level, base]
+        found = self.parts[one][:, columns]
+        return found if other is None else found - self.parts[other][:, columns]

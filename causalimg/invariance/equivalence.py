@@ -38,7 +38,7 @@ def equivalence_p(effect: Array, se: Array, df: Array, margin: float) -> Array:
     return np.asarray(stdtr(df, (np.abs(effect) - margin) / se))
 
 
-def n_to_certify(effect: Array, se: Array, n: Array, margin: float, level: float) -> Array:
+def n_to_certify(effect: Array, se: Array, n: Array, margin: float, level: float | Array) -> Array:
     """Return how many cases would show that the effects lie inside the margin, with power 0.8.
 
     The estimate is taken for the true effect, and the standard error to fall with the root of n.
@@ -47,7 +47,7 @@ def n_to_certify(effect: Array, se: Array, n: Array, margin: float, level: float
     ----------
     effect, se, n : ndarray
     margin : float
-    level : float
+    level : float or ndarray
         One-sided level of the single test.
 
     Returns

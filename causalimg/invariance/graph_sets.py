@@ -35,6 +35,16 @@ class GraphSets:
         The candidates that are left out for that.
     invariant : dict of str to bool
         Whether outcome and environment are d-separated given each of the three sets.
+
+    Examples
+    --------
+    >>> graph = CausalGraph.from_directed(
+    ...     ("site", "age", "disease", "texture"),
+    ...     [[0, 0, 0, 1], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0]],
+    ... )
+    >>> sets = graph_invariant_sets(graph, outcome="disease", environment="site")
+    >>> sets.markov_blanket, sets.stable_blanket, sets.unstable
+    (('age', 'texture'), ('age',), ('texture',))
     """
 
     outcome: str

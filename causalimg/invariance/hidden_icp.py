@@ -16,7 +16,7 @@ from causalimg.invariance.environments import EnvironmentData, read_environments
 from causalimg.invariance.gram import standardised
 from causalimg.invariance.inner_products import InnerProducts
 from causalimg.invariance.predictors import COLUMNS, InvariantPredictors
-from causalimg.invariance.screening import SCREENINGS, screen
+from causalimg.invariance.screening import SCREENINGS, screened
 from causalimg.invariance.set_icp import MOST_FEATURES
 from causalimg.parallel import spawn_seeds
 from causalimg.provenance import Provenance
@@ -151,11 +151,8 @@ class HiddenICP(Parametrised):
             family="gaussian",
         )
         names = data.features
-        if len(names) > self.max_features:
-            seed = spawn_seeds(self.random_state, 1)[0]
-            data = data.columns(
-                np.sort(screen(data, self.screening, self.max_features, seed)).tolist()
-            )
+        seed = spawn_seeds(self.random_state, 1)[0]
+        data = screened(data, self.screening, self.max_features, seed)
         if data.counts.min() < len(data.features) + 3:
             short = data.levels[int(data.counts.argmin())]
             raise NotEstimableError(

@@ -20,6 +20,7 @@ from causalimg.errors import (
     nearest,
 )
 from causalimg.provenance import Provenance, digest
+from causalimg.schemas import validate
 from causalimg.tables.invariant_set import InvariantSet
 from causalimg.tables.io import same_columns
 
@@ -83,6 +84,18 @@ class InvariantPredictors:
     provenance : Provenance, optional
     meaning : str
         Always ``invariant_predictors``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from causalimg.invariance.icp import ICP
+    >>> rng = np.random.default_rng(0)
+    >>> table = pd.DataFrame({"site": np.repeat(["S1", "S2"], 300)})
+    >>> table["size"] = rng.normal(size=600) * np.where(table["site"] == "S1", 1.0, 3.0)
+    >>> table["grade"] = table["size"] + rng.normal(size=600)
+    >>> found = ICP(environment="site").fit(table, outcome="grade", features=["size"])
+    >>> found.predictors_.features
+    ('size',)
     """
 
     features: tuple[str, ...]
@@ -245,9 +258,7 @@ class InvariantPredictors:
         kind = document.get("$schema") if isinstance(document, dict) else None
         if kind != FORMAT:
             raise SchemaError(f"{where.name} is a document of kind {kind!r}, not {FORMAT!r}")
-        missing = [name for name in (*_FIELDS, "evidence", "digest") if name not in document]
-        if missing:
-            raise SchemaError(f"{where.name} lacks {missing}; write it again")
+        validate(document, "invariant_predictors")
         made = document.get("provenance")
         fields = {name: document[name] for name in _FIELDS}
         fields["p_model"] = float("nan") if fields["p_model"] is None else fields["p_model"]

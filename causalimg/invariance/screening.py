@@ -54,6 +54,15 @@ def screen(data: EnvironmentData, method: str, most: int, seed: np.random.SeedSe
     return np.array(chosen, dtype=np.intp)
 
 
+def screened(
+    data: EnvironmentData, method: str, most: int, seed: np.random.SeedSequence
+) -> EnvironmentData:
+    """Return the data with at most ``most`` of the features; their order is kept."""
+    if len(data.features) <= most:
+        return data
+    return data.columns(np.sort(screen(data, method, most, seed)).tolist())
+
+
 def _lasso_order(z: Array, y: Array, most: int) -> list[int]:
     from sklearn.linear_model import lars_path
 

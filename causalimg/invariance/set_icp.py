@@ -14,7 +14,7 @@ from causalimg.effects.parameters import Parametrised
 from causalimg.errors import InvalidInputError
 from causalimg.invariance.environments import FAMILIES, EnvironmentData, read_environments
 from causalimg.invariance.predictors import COLUMNS, InvariantPredictors
-from causalimg.invariance.screening import SCREENINGS, screen
+from causalimg.invariance.screening import SCREENINGS, screened
 from causalimg.invariance.set_tests import SetTest
 from causalimg.invariance.subset_search import SEARCHES, Accepted, search_sets
 from causalimg.parallel import spawn_seeds
@@ -79,13 +79,11 @@ class SetICP(Parametrised):
             family=self.family,
         )
         first, second = spawn_seeds(self.random_state, 2)
-        kept = np.arange(len(data.features))
-        if len(kept) > self.max_features:
-            kept = np.sort(screen(data, self.screening, self.max_features, first))
-        part = data.columns(kept.tolist())
-        most = len(kept) if self.max_set_size is None else self.max_set_size
+        part = screened(data, self.screening, self.max_features, first)
+        count = len(part.features)
+        most = count if self.max_set_size is None else self.max_set_size
         test = self._test(part, second)
-        found = search_sets(test, len(kept), alpha=self.alpha, most=most, kind=self.search)
+        found = search_sets(test, count, alpha=self.alpha, most=most, kind=self.search)
         self.accepted_sets_ = [tuple(part.features[k] for k in one) for one in found.sets]
         self.screened_ = part.features
         self.n_tested_ = found.n_tested
@@ -96,7 +94,7 @@ class SetICP(Parametrised):
             environment=self.environment,
             outcome=outcome,
             alpha=float(self.alpha),
-            claim=self._claim(len(kept) < len(data.features)),
+            claim=self._claim(count < len(data.features)),
             evidence=self._evidence(features, part, found, test),
             accepted_sets=tuple(self.accepted_sets_),
             model_rejected=self.model_rejected_,

@@ -15,7 +15,7 @@ from causalimg.errors import InvalidInputError, NotEstimableError, check_columns
 from causalimg.invariance.environments import EnvironmentData, read_environments
 from causalimg.invariance.gram import Grams, Sets, standardised, subsets, with_intercept
 from causalimg.invariance.predictors import COLUMNS, InvariantPredictors
-from causalimg.invariance.screening import SCREENINGS, screen
+from causalimg.invariance.screening import SCREENINGS, screened
 from causalimg.invariance.set_icp import MOST_FEATURES
 from causalimg.invariance.set_tests import LINEAR_TESTS, LinearSetTest
 from causalimg.parallel import spawn_seeds
@@ -143,22 +143,20 @@ class StabilizedRegression(Parametrised):
             family="gaussian",
         )
         first, second = spawn_seeds(self.random_state, 2)
-        kept = np.arange(len(data.features))
-        if len(kept) > self.max_features:
-            kept = np.sort(screen(data, self.screening, self.max_features, first))
-        part = data.columns(kept.tolist())
+        part = screened(data, self.screening, self.max_features, first)
+        size = len(part.features)
         test, pooled = LinearSetTest(part, self.test), Grams.of(part).pooled()
-        every = [subsets(len(kept), size) for size in range(len(kept) + 1)]
+        every = [subsets(size, k) for k in range(size + 1)]
         p = np.concatenate([test.p_values(batch) for batch in every])
         fits = [pooled.regress(batch, 0) for batch in every]
         error = np.concatenate([fit.rss for fit in fits]) / len(data.y)
         coef = np.vstack(
-            [_spread(batch, fit.coef, len(kept)) for batch, fit in zip(every, fits, strict=True)]
+            [_spread(batch, fit.coef, size) for batch, fit in zip(every, fits, strict=True)]
         )
         stable = p >= self.alpha_stable
         if not stable.any():
             raise NotEstimableError(
-                f"no set of the {len(kept)} features is stable across {self.environment!r}"
+                f"no set of the {size} features is stable across {self.environment!r}"
                 f" (largest p-value {p.max():.2g}): an environment acts on the outcome itself, or"
                 " on its relation to the features"
             )

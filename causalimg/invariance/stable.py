@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Self
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from causalimg.effects.base import EffectEstimator
 from causalimg.effects.diagnostics import OverlapLimits
@@ -16,11 +14,11 @@ from causalimg.effects.multiplicity import check_choice
 from causalimg.effects.parameters import Parametrised
 from causalimg.errors import InvalidInputError, UnknownNameError, nearest
 from causalimg.invariance.control import CONTROLS, Control
-from causalimg.invariance.equivalence import equivalence_p, n_to_certify, n_to_detect
+from causalimg.invariance.evidence import stable_evidence, with_repeats
 from causalimg.invariance.spread import SPREADS, patient_spread
 from causalimg.parallel import spawn_seeds
 from causalimg.provenance import Provenance
-from causalimg.tables.invariant_set import EVIDENCE_COLUMNS, InvariantSet
+from causalimg.tables.invariant_set import InvariantSet
 
 _ASSUMPTIONS = (
     "Stable means that every pairwise effect of the environment is smaller than the margin; a"
@@ -48,6 +46,13 @@ class StableFeatures(Parametrised):
         Column of levels that should not matter: scanner, protocol, site.
     adjustment : sequence of str
         Covariates, a back-door set for the environment's effect.
+    precision : sequence of str
+        Covariates that the features depend on and the environment does not, given ``adjustment``
+        (site, where the scanner does not follow from it; disease): they narrow the intervals, and
+        so certify more.
+    estimand : {"ato", "ate", "att", "atc"}
+        Whose mean effect is looked at, as in `AIPW`: the overlap population by default, which is
+        the most precise.
     margin : float, default=0.2
         Largest effect called stable, in units of ``spread``.
     alpha : float, default=0.05
@@ -83,8 +88,8 @@ class StableFeatures(Parametrised):
     Assumptions: those of `AIPW`. In the evidence, ``ci_low_sd`` and ``ci_high_sd`` are the
     two-sided ``1 - alpha`` interval of the worst contrast, not adjusted for many features;
     ``n_needed`` is the number of patients with which the feature would be decided, one way or
-    the other, with probability 0.8 if its estimate is the truth, at the level that the features
-    still open have to meet.
+    the other, with probability 0.8 if its estimate (less what its error adds to its square) is
+    the truth, at the level that it would have to meet together with the features that need fewer.
 
     References
     ----------
@@ -93,6 +98,7 @@ class StableFeatures(Parametrised):
 
     Examples
     --------
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> scanner = np.where(rng.random(2000) < 0.5, "A", "B")
     >>> table = pd.DataFrame({"scanner": scanner, "age": rng.normal(60, 9, 2000)})
@@ -108,6 +114,8 @@ class StableFeatures(Parametrised):
         *,
         environment: str,
         adjustment: Sequence[str],
+        precision: Sequence[str] = (),
+        estimand: str = "ato",
         margin: float = 0.2,
         alpha: float = 0.05,
         control: str = "bh",
@@ -121,6 +129,8 @@ class StableFeatures(Parametrised):
     ) -> None:
         self.environment = environment
         self.adjustment = adjustment
+        self.precision = precision
+        self.estimand = estimand
         self.margin = margin
         self.alpha = alpha
         self.control = control
@@ -139,6 +149,7 @@ class StableFeatures(Parametrised):
         features: Sequence[str],
         effects: EffectEstimator | None = None,
         between_sd: Mapping[str, float] | None = None,
+        repeats: pd.DataFrame | None = None,
     ) -> Self:
         """Test every feature.
 
@@ -150,10 +161,13 @@ class StableFeatures(Parametrised):
         effects : fitted effect estimator, optional
             Estimated on the same table, with ``environment`` as its treatment and at least these
             features as outcomes; used instead of estimating again. Its own settings
-            (``adjustment``, ``cluster``, ``trim`` ...) then hold. Where overlap is poor,
-            ``AIPW(estimand="ato")`` or `DML` decides more.
+            (``adjustment``, ``cluster``, ``trim`` ...) then hold.
         between_sd : mapping of str to float, optional
             Spread of every feature between patients, from repeats (`reliability`), as the unit.
+        repeats : pandas.DataFrame, optional
+            What `reliability` gave for repeated scans: intraclass correlations, concordance,
+            coefficient of variation and repeatability coefficient are put beside the evidence.
+            They do not change a verdict.
 
         Returns
         -------
@@ -172,6 +186,8 @@ class StableFeatures(Parametrised):
             effects = AIPW(
                 treatment=self.environment,
                 adjustment=self.adjustment,
+                precision=self.precision,
+                estimand=self.estimand,
                 reference=self.reference,
                 alpha=self.alpha,
                 trim=self.trim,
@@ -181,10 +197,13 @@ class StableFeatures(Parametrised):
         self._check_effects(effects, frame, names)
         self.estimator_ = effects
         self.effects_ = effects.effects(pairs=True)
-        rows = effects.contrast_frame(pairs=True)
-        rows = rows[rows["outcome"].isin(names)]
         sd = patient_spread(self.spread, between_sd, frame, names, effects)
-        evidence = self._evidence(rows, names, effects, sd)
+        control = Control(
+            self.control, self.alpha, self.n_bootstrap, spawn_seeds(self.random_state, 1)[0]
+        )
+        evidence = stable_evidence(effects, names, sd, margin=self.margin, control=control)
+        if repeats is not None:
+            evidence = with_repeats(evidence, repeats)
         stable = evidence.loc[evidence["verdict"] == "stable", "feature"]
         self.invariant_set_ = InvariantSet(
             features=tuple(stable),
@@ -241,60 +260,3 @@ class StableFeatures(Parametrised):
                 f"effects has no outcome {missing[0]!r}{nearest(missing[0], effects.outcomes_)}"
                 f" ({len(missing)} of {len(names)} features are missing there)"
             )
-
-    def _evidence(
-        self,
-        rows: pd.DataFrame,
-        names: list[str],
-        effects: EffectEstimator,
-        spread: NDArray[np.float64] | None,
-    ) -> pd.DataFrame:
-        pairs = effects.contrast_pairs(pairs=True)
-        shape = (len(names), len(pairs))
-        order = pd.Index(names).get_indexer(pd.Index(rows["outcome"])[:: len(pairs)])
-        back = np.argsort(order)
-
-        def table(values: pd.Series) -> NDArray[np.float64]:
-            return values.to_numpy(dtype=np.float64).reshape(shape)[back]
-
-        sd = table(rows["outcome_sd"]) if spread is None else spread[:, None]
-        effect, df, n = table(rows["estimate"]) / sd, table(rows["df"]), table(rows["n"])
-        se = table(rows["se"]) / sd
-        low, high = table(rows["ci_low"]) / sd, table(rows["ci_high"]) / sd
-        contrasts = rows["contrast"].to_numpy()[: len(pairs)]
-        p = equivalence_p(effect, se, df, self.margin)
-        known = np.isfinite(p).all(axis=1)
-        some = np.isfinite(p).any(axis=1)
-        # the pair that speaks most against equivalence; an open pair where none is estimable
-        worst = np.where(np.isfinite(p), p, -1.0).argmax(axis=1)
-        at = (np.arange(len(names)), worst)
-        p_worst = np.where(known, p[at], np.nan)
-        direction = np.where(effect[at] < 0, 1.0, -1.0)
-        control = Control(
-            self.control, self.alpha, self.n_bootstrap, spawn_seeds(self.random_state, 1)[0]
-        )
-        q, level = control.certify(p_worst, worst, direction, names, effects)
-        stable = known & (np.nan_to_num(q, nan=1.0) <= self.alpha)
-        moved = control.moved(table(rows["p"]), names, effects) & ~stable & some
-        certify = n_to_certify(effect, se, n, self.margin, level).max(axis=1)
-        detect = n_to_detect(effect, se, n, level).min(axis=1)
-        cases = n[at]
-        with np.errstate(invalid="ignore"):
-            needed = np.maximum(np.ceil(np.minimum(certify, detect)), cases + 1)
-        needed[stable | moved | ~known | ~np.isfinite(needed)] = np.nan
-        verdict = np.where(stable, "stable", np.where(moved, "shifted", "not_certifiable"))
-        evidence = pd.DataFrame(
-            {
-                "feature": names,
-                "verdict": verdict,
-                "contrast": contrasts[worst],
-                "effect_sd": effect[at],
-                "ci_low_sd": low[at],
-                "ci_high_sd": high[at],
-                "p_equivalence": p_worst,
-                "q_equivalence": q,
-                "n": cases,
-                "n_needed": needed,
-            }
-        )
-        return evidence[list(EVIDENCE_COLUMNS)]

@@ -36,6 +36,15 @@ class DensityRatio:
     gaps : pandas.DataFrame
         ``column, gap_raw, gap_weighted``: difference of the means, target minus source, in pooled
         standard deviations.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> here = pd.DataFrame({"age": rng.normal(50, 10, 300)})
+    >>> there = pd.DataFrame({"age": rng.normal(55, 10, 300)})
+    >>> found = density_ratio(here, there)
+    >>> bool(found.ess < 300), found.to_frame()["column"].tolist()
+    (True, ['age'])
     """
 
     weights: Array

@@ -33,6 +33,14 @@ class ShiftTest:
     null_mean, null_high : float
         Mean and 95 % quantile of the permutations.
     n_source, n_target, n_permutations : int
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> here, there = (pd.DataFrame(rng.normal(m, 1, (60, 2)), columns=["a", "b"]) for m in (0, 1))
+    >>> found = shift_test(here, there, n_permutations=99)
+    >>> found.distance, bool(found.statistic > found.null_high)
+    ('mmd', True)
     """
 
     distance: str

@@ -26,6 +26,16 @@ class LabelShift:
         ``label, source_share, target_share, ci_low, ci_high, weight``; the interval is that of
         ``target_share``.
     notes : tuple of str
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> truth = rng.choice(["benign", "malignant"], 400, p=[0.8, 0.2])
+    >>> found = label_shift_weights(truth, truth, rng.choice(["benign", "malignant"], 400),
+    ...                             n_bootstrap=50)
+    >>> light, heavy = found.weights(["benign", "malignant"])
+    >>> bool(light < 1 < heavy)
+    True
     """
 
     table: pd.DataFrame

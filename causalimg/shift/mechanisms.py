@@ -49,6 +49,15 @@ class MechanismChanges:
     kinds : tuple of str
         Of `KINDS`; several may hold at once. Empty without an outcome.
     alpha : float
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> table = pd.DataFrame({"site": np.repeat(["S1", "S2"], 200), "size": rng.normal(size=400)})
+    >>> table["texture"] = table["size"] + 1.0 * (table["site"] == "S2") + rng.normal(size=400)
+    >>> graph = CausalGraph.from_directed(("size", "texture"), [[0, 1], [0, 0]])
+    >>> mechanism_changes(table, graph, environment="site").changed
+    ('texture',)
     """
 
     table: pd.DataFrame

@@ -13,12 +13,18 @@ from scipy import stats
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
 
-from causalimg.errors import InvalidInputError, NotEstimableError, UnknownNameError
+from causalimg.errors import (
+    InvalidInputError,
+    NotEstimableError,
+    SchemaError,
+    UnknownNameError,
+)
 from causalimg.invariance.environments import EnvironmentData, read_environments
 from causalimg.invariance.icp import ICP
 from causalimg.invariance.predictors import InvariantPredictors, smallest_overlap
 from causalimg.invariance.set_tests import LinearSetTest
 from causalimg.invariance.subset_search import Accepted, search_sets
+from causalimg.schemas import validate
 from causalimg.tables.invariant_set import InvariantSet
 
 GOLDEN = Path(__file__).parent / "data" / "causalicp.json"
@@ -262,6 +268,7 @@ def test_round_trip(tmp_path: Path) -> None:
     frame, names, _ = problem(6, n=300, environments=3)
     found = fitted(frame, names).predictors_
     found.save(tmp_path / "causes.json")
+    validate(json.loads((tmp_path / "causes.json").read_text()), "invariant_predictors")
     again = InvariantPredictors.load(tmp_path / "causes.json")
     assert again.features == found.features
     assert again.accepted_sets == found.accepted_sets
@@ -273,6 +280,11 @@ def test_round_trip(tmp_path: Path) -> None:
     text = (tmp_path / "causes.json").read_text()
     (tmp_path / "causes.json").write_text(text.replace('"alpha": 0.05', '"alpha": 0.01'))
     with pytest.raises(InvalidInputError, match="does not match its digest"):
+        InvariantPredictors.load(tmp_path / "causes.json")
+    document = json.loads(text)
+    del document["claim"]
+    (tmp_path / "causes.json").write_text(json.dumps(document))
+    with pytest.raises(SchemaError, match="claim"):
         InvariantPredictors.load(tmp_path / "causes.json")
 
 

@@ -14,6 +14,7 @@ from causalimg.effects import AIPW, DifferenceInMeans
 from causalimg.errors import InvalidInputError, NotEstimableError, UnknownNameError
 from causalimg.invariance import StableFeatures
 from causalimg.invariance.control import Control
+from causalimg.invariance.reliability import reliability
 from causalimg.invariance.spread import reference_spread
 from causalimg.tables.invariant_set import EVIDENCE_COLUMNS, InvariantSet
 
@@ -43,7 +44,7 @@ def test_three_verdicts() -> None:
 def test_p_agrees_with_a_direct_t_calculation() -> None:
     frame, names = shifted_table(2, [0.0, 0.1, -0.3], n=500)
     evidence = fitted(frame, names, margin=0.25).invariant_set_.evidence
-    fit = AIPW(treatment="scanner", adjustment=ADJUSTMENT).fit(frame, names)
+    fit = AIPW(treatment="scanner", adjustment=ADJUSTMENT, estimand="ato").fit(frame, names)
     rows = fit.contrast_frame()
     se = rows["se"] / rows["outcome_sd"]
     low = stats.t.sf((rows["effect_sd"] + 0.25) / se, rows["df"])
@@ -110,6 +111,50 @@ def test_n_needed_is_about_right() -> None:
     assert len(fitted(again, names, margin=0.3).invariant_set_) > 20
 
 
+def test_n_needed_counts_on_the_features_that_need_fewer() -> None:
+    """The share certified with the patients asked for is about the power that they are for."""
+    shares = []
+    for seed in range(8):
+        frame, names = shifted_table(seed, np.zeros(40), n=200, common=0.3)
+        first = fitted(frame, names, margin=0.3).invariant_set_.evidence
+        asked = int(first.loc[first["verdict"] == "not_certifiable", "n_needed"].median())
+        again, _ = shifted_table(seed + 500, np.zeros(40), n=asked, common=0.3)
+        shares.append(len(fitted(again, names, margin=0.3).invariant_set_) / 40)
+    assert 0.5 < np.mean(shares) < 0.97
+
+
+def test_precision_covariates_certify_more() -> None:
+    """What the features depend on and the scanner does not narrows the intervals."""
+    frame, names = shifted_table(30, np.zeros(20), n=500)
+    known = np.random.default_rng(99).normal(size=500)
+    frame["stage"] = known
+    frame[names] = frame[names] + 1.5 * known[:, None]
+    plain = fitted(frame, names, margin=0.15).invariant_set_
+    precise = fitted(frame, names, margin=0.15, precision=["stage"]).invariant_set_
+    assert len(precise) > len(plain) + 5
+
+
+def test_repeats_stand_beside_the_evidence_and_change_no_verdict(tmp_path: Path) -> None:
+    frame, names = shifted_table(31, [0.0, 0.6], n=1500)
+    rng = np.random.default_rng(31)
+    scans = pd.DataFrame({"patient": np.repeat(np.arange(30), 2), "scan": np.tile([1, 2], 30)})
+    scans["f0"] = np.repeat(rng.normal(size=30), 2) + rng.normal(scale=0.2, size=60)
+    found = reliability(scans, subject="patient", repeat="scan", features=["f0"])
+    plain = fitted(frame, names).invariant_set_
+    search = StableFeatures(environment="scanner", adjustment=ADJUSTMENT)
+    beside = search.fit(frame, features=names, repeats=found).invariant_set_
+    more = ["icc_2_1", "icc_3_1", "ccc", "coefficient_of_variation", "repeatability_coefficient"]
+    assert beside.evidence.columns.tolist() == [*plain.evidence.columns, *more]
+    pd.testing.assert_frame_equal(beside.evidence[plain.evidence.columns], plain.evidence)
+    assert beside.evidence["icc_2_1"][0] == found["icc_2_1"][0] > 0.9
+    assert beside.evidence.loc[1, more].isna().all()
+    beside.save(tmp_path / "set.json")
+    again = InvariantSet.load(tmp_path / "set.json")
+    pd.testing.assert_frame_equal(again.evidence, beside.evidence)
+    with pytest.raises(UnknownNameError, match="reliability"):
+        search.fit(frame, features=names, repeats=scans)
+
+
 def test_one_moved_pair_keeps_a_feature_out() -> None:
     frame, names = shifted_table(6, [0.0, 0.0], n=4000, levels="ABC")
     frame.loc[frame["scanner"] == "C", "f1"] += 0.5
@@ -159,7 +204,7 @@ def test_seeds() -> None:
 
 def test_ready_effects_give_the_same_set_and_are_not_computed_twice() -> None:
     frame, names = shifted_table(10, np.linspace(0, 0.5, 8), n=800)
-    effects = AIPW(treatment="scanner", adjustment=ADJUSTMENT).fit(frame, names)
+    effects = AIPW(treatment="scanner", adjustment=ADJUSTMENT, estimand="ato").fit(frame, names)
     search = StableFeatures(environment="scanner", adjustment=ADJUSTMENT, margin=0.3)
     ready = search.fit(frame, features=names[2:6], effects=effects)
     assert ready.estimator_ is effects
@@ -201,10 +246,12 @@ def test_no_overlap_certifies_nothing(control: str) -> None:
     frame["scanner"] = np.where(
         rng.random(1000) < 1 / (1 + np.exp(-0.7 * (frame["age"] - 60))), "B", "A"
     )
-    found = fitted(frame, names, control=control)
-    assert set(found.effects_.frame["status"]) == {"not_estimable"}
-    assert found.invariant_set_.features == ()
-    assert set(found.invariant_set_.evidence["verdict"]) == {"not_certifiable"}
+    for estimand in ("ate", "ato"):
+        found = fitted(frame, names, control=control, estimand=estimand)
+        assert found.invariant_set_.features == ()
+        assert set(found.invariant_set_.evidence["verdict"]) == {"not_certifiable"}
+        expected = "not_estimable" if estimand == "ate" else "ok"
+        assert set(found.effects_.frame["status"]) == {expected}
 
 
 def test_a_separating_covariate_is_an_error() -> None:
@@ -272,8 +319,9 @@ def test_the_shared_products_give_the_draws_of_every_pair(estimand: str) -> None
     direct = np.zeros_like(found)
     for a, b in fit.contrast_pairs(pairs=True):
         part = fit.influence(fit.levels_[a], fit.levels_[b])[names].to_numpy()
-        direct = np.maximum(direct, np.abs(control._draws(part, fit)))
-    np.testing.assert_allclose(found, direct, rtol=1e-8)
+        drawn = control._multipliers(fit).studentised(lambda at, part=part: part[:, at], 5)
+        direct = np.maximum(direct, np.abs(drawn))
+    np.testing.assert_allclose(found, direct, rtol=1e-4)
 
 
 def test_spread_under_the_reference() -> None:
