@@ -8,6 +8,7 @@ from causalimg.lazy import lazy_names
 
 if TYPE_CHECKING:
     from causalimg.training.adversarial import DomainAdversarial
+    from causalimg.training.agreement import AndMask, GradientAgreement
     from causalimg.training.alignment import CORAL, MMD, ConditionalMMD, MixtureMatching
     from causalimg.training.augmentation import (
         CounterfactualPairs,
@@ -16,13 +17,22 @@ if TYPE_CHECKING:
     )
     from causalimg.training.backdoor import BackdoorClassifier
     from causalimg.training.canonical import family_table, statement_table
+    from causalimg.training.check import check_penalty
+    from causalimg.training.constraint import Constraint, Mask, Transform, Weights
     from causalimg.training.dependence import CIRCE, HSCIC, HSIC
+    from causalimg.training.feature_set import FeatureSet
     from causalimg.training.group_dro import GroupDRO
+    from causalimg.training.leave_out import (
+        LeaveOneOut,
+        invariant_models,
+        leave_one_environment_out,
+    )
     from causalimg.training.masks import AdditiveHead, MaskedLinear, MaskedMLP, factorize
+    from causalimg.training.model_features import used_features
     from causalimg.training.objective import ConstrainedLoss, LossOutput
     from causalimg.training.penalty import Batch, Penalty
     from causalimg.training.plan import ConstraintPlan
-    from causalimg.training.risk import IRM, Bottleneck, Fishr, GradientAgreement, VREx
+    from causalimg.training.risk import IRM, Bottleneck, Fishr, VREx
     from causalimg.training.structure import CASTLE, CastleNet, EdgeWeightedLasso, InputGradient
     from causalimg.training.tabular import ConstrainedClassifier
     from causalimg.training.transforms import GIN, IPA, fourier_style_swap, statistics_swap
@@ -30,6 +40,7 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "AdditiveHead": "masks",
+    "AndMask": "agreement",
     "BackdoorClassifier": "backdoor",
     "Batch": "penalty",
     "Bottleneck": "risk",
@@ -40,35 +51,45 @@ _WHERE = {
     "ConditionalMMD": "alignment",
     "ConstrainedClassifier": "tabular",
     "ConstrainedLoss": "objective",
+    "Constraint": "constraint",
     "ConstraintPlan": "plan",
     "CounterfactualPairs": "augmentation",
     "DomainAdversarial": "adversarial",
     "EdgeWeightedLasso": "structure",
+    "FeatureSet": "feature_set",
     "Fishr": "risk",
     "GIN": "transforms",
-    "GradientAgreement": "risk",
+    "GradientAgreement": "agreement",
     "GroupDRO": "group_dro",
     "HSCIC": "dependence",
     "HSIC": "dependence",
     "IPA": "transforms",
     "IRM": "risk",
     "InputGradient": "structure",
+    "LeaveOneOut": "leave_out",
     "LossOutput": "objective",
     "MMD": "alignment",
+    "Mask": "constraint",
     "MaskedLinear": "masks",
     "MaskedMLP": "masks",
     "MixtureMatching": "alignment",
     "Penalty": "penalty",
+    "Transform": "constraint",
     "VREx": "risk",
+    "Weights": "constraint",
     "balance": "weights",
+    "check_penalty": "check",
     "effective_size": "weights",
     "factorize": "masks",
     "family_table": "canonical",
     "fourier_style_swap": "transforms",
+    "invariant_models": "leave_out",
+    "leave_one_environment_out": "leave_out",
     "pair_consistency": "augmentation",
     "select_augmentations": "augmentation",
     "statement_table": "canonical",
     "statistics_swap": "transforms",
+    "used_features": "model_features",
 }
 __getattr__, __dir__ = lazy_names(__name__, _WHERE)
 
@@ -83,6 +104,7 @@ __all__ = [
     "IRM",
     "MMD",
     "AdditiveHead",
+    "AndMask",
     "BackdoorClassifier",
     "Batch",
     "Bottleneck",
@@ -90,27 +112,37 @@ __all__ = [
     "ConditionalMMD",
     "ConstrainedClassifier",
     "ConstrainedLoss",
+    "Constraint",
     "ConstraintPlan",
     "CounterfactualPairs",
     "DomainAdversarial",
     "EdgeWeightedLasso",
+    "FeatureSet",
     "Fishr",
     "GradientAgreement",
     "GroupDRO",
     "InputGradient",
+    "LeaveOneOut",
     "LossOutput",
+    "Mask",
     "MaskedLinear",
     "MaskedMLP",
     "MixtureMatching",
     "Penalty",
+    "Transform",
     "VREx",
+    "Weights",
     "balance",
+    "check_penalty",
     "effective_size",
     "factorize",
     "family_table",
     "fourier_style_swap",
+    "invariant_models",
+    "leave_one_environment_out",
     "pair_consistency",
     "select_augmentations",
     "statement_table",
     "statistics_swap",
+    "used_features",
 ]

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from causalimg.errors import InvalidInputError
 from causalimg.training.licence import statement as statement_of
-from causalimg.training.penalty import Batch, Penalty, groups_of
+from causalimg.training.penalty import Batch, Penalty, groups_of, needs_of
 
 MAPS = ("concatenate", "multilinear")
 
@@ -59,12 +59,25 @@ class DomainAdversarial(Penalty):
         Name that the outcome goes by in ``given``.
     statement, reason : str
 
+    Notes
+    -----
+    Assumptions: content and attribute are independent given ``given`` in the graph.
+
     References
     ----------
     Ganin Y, et al. Domain-adversarial training of neural networks. JMLR 2016;17:1-35.
     Li Y, et al. Deep domain generalization via conditional invariant adversarial networks. ECCV
     2018. doi:10.1007/978-3-030-01267-0_38. Long M, Cao Z, Wang J, Jordan MI. Conditional
     adversarial domain adaptation. NeurIPS 2018. doi:10.48550/arXiv.1705.10667
+
+    Examples
+    --------
+    >>> _ = torch.manual_seed(0)
+    >>> penalty = DomainAdversarial("site", n_features=3, n_groups=2)
+    >>> batch = Batch(torch.zeros(4, 3), torch.zeros(4), torch.zeros(4),
+    ...               {"site": torch.tensor([0, 1, 0, 1])})
+    >>> penalty(batch).shape, penalty.statement
+    (torch.Size([]), 'features ⊥ site')
     """
 
     def __init__(
@@ -90,6 +103,7 @@ class DomainAdversarial(Penalty):
                 "n_given is the number of levels of given: give both or neither"
             )
         self.attribute, self.given, self.outcome = attribute, tuple(given), outcome
+        self.needs = needs_of(attribute, given, outcome)
         self.n_groups, self.n_given, self.map, self.strength = n_groups, n_given, map, strength
         width = n_features
         if given:

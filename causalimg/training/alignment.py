@@ -11,7 +11,7 @@ from torch import Tensor
 from causalimg.errors import InvalidInputError
 from causalimg.training.gram import BANDWIDTHS, rbf
 from causalimg.training.licence import statement as statement_of
-from causalimg.training.penalty import Batch, Penalty, groups_of, zero_of
+from causalimg.training.penalty import Batch, Penalty, groups_of, needs_of, zero_of
 
 On = str
 ON = ("features", "logits")
@@ -47,6 +47,11 @@ class ConditionalMMD(Penalty):
         Of the Gaussian kernels, in units of the median squared distance.
     statement, reason : str
         From the plan.
+
+    Notes
+    -----
+    Assumptions: content and attribute are independent given ``given`` (a plan's statement), and
+    every batch holds rows of several groups in some stratum.
 
     References
     ----------
@@ -84,6 +89,7 @@ class ConditionalMMD(Penalty):
             )
         self.attribute = attribute
         self.given = tuple(given)
+        self.needs = needs_of(attribute, given, outcome)
         self.on = on
         self.outcome = outcome
         self.min_group = min_group
@@ -143,6 +149,23 @@ class MMD(ConditionalMMD):
     unbiased : bool
     bandwidths : sequence of float
     statement, reason : str
+
+    Notes
+    -----
+    Assumptions: content and attribute are independent (``marginal_alignment`` of a plan for an
+    environment). Where they are not, it takes away signal.
+
+    References
+    ----------
+    Gretton A, Borgwardt KM, Rasch MJ, Schölkopf B, Smola A. A kernel two-sample test. JMLR
+    2012;13:723-773. Long M, Cao Y, Wang J, Jordan MI. Learning transferable features with deep
+    adaptation networks. ICML 2015. doi:10.48550/arXiv.1502.02791
+
+    Examples
+    --------
+    >>> from causalimg.training.check import example_batch
+    >>> bool(MMD("site")(example_batch(1.5)) > MMD("site")(example_batch(0.0)))
+    True
     """
 
     def __init__(
@@ -175,14 +198,25 @@ class CORAL(Penalty):
     attribute : str
     statement, reason : str
 
+    Notes
+    -----
+    Assumptions: those of `MMD`.
+
     References
     ----------
     Sun B, Saenko K. Deep CORAL. ECCV Workshops 2016. doi:10.1007/978-3-319-49409-8_35
+
+    Examples
+    --------
+    >>> x = torch.tensor([[0.0], [2.0], [3.0], [5.0]])  # means 1 and 4, the same variance
+    >>> float(CORAL("site")(Batch(x, x[:, 0], x[:, 0], {"site": torch.tensor([0, 0, 1, 1])})))
+    9.0
     """
 
     def __init__(self, attribute: str, *, statement: str = "", reason: str = "") -> None:
         super().__init__(statement or statement_of("features", attribute, ()), reason)
         self.attribute = attribute
+        self.needs = (attribute,)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the mean over pairs of groups with two rows or more."""
@@ -215,10 +249,21 @@ class MixtureMatching(Penalty):
     random_state : int, optional
     statement, reason : str
 
+    Notes
+    -----
+    Assumptions: those of `MMD`. The draw of the cut makes it noisy; it is meant for many batches.
+
     References
     ----------
     Chevalley M, Bunne C, Krause A, Bauer S. Invariant causal mechanisms through distribution
     matching. 2022. doi:10.48550/arXiv.2206.11646
+
+    Examples
+    --------
+    >>> from causalimg.training.check import example_batch
+    >>> value = MixtureMatching("site", random_state=0)(example_batch(1.5))
+    >>> bool(value > MixtureMatching("site", random_state=0)(example_batch(0.0)))
+    True
     """
 
     def __init__(
@@ -231,6 +276,7 @@ class MixtureMatching(Penalty):
     ) -> None:
         super().__init__(statement or statement_of("features", attribute, ()), reason)
         self.attribute = attribute
+        self.needs = (attribute,)
         self._generator = torch.Generator()
         if random_state is not None:
             self._generator.manual_seed(random_state)

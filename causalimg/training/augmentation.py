@@ -54,6 +54,15 @@ def select_augmentations(
     ----------
     Ilse M, Tomczak JM, Forré P. Selecting data augmentation for simulating interventions. ICML
     2021. doi:10.48550/arXiv.2005.01856
+
+    Examples
+    --------
+    >>> draw = torch.Generator().manual_seed(0)
+    >>> site = torch.arange(40) % 2
+    >>> images = torch.randn(40, 1, 4, 4, generator=draw) + 3.0 * site[:, None, None, None]
+    >>> centred = lambda x: x - x.mean((1, 2, 3), keepdim=True)
+    >>> select_augmentations({"centred": centred}, images, site)["augmentation"].tolist()
+    ['centred', 'none']
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import balanced_accuracy_score
@@ -92,6 +101,15 @@ class CounterfactualPairs:
         the other way, a generative model.
     n_environments : int
     random_state : int, optional
+
+    Examples
+    --------
+    >>> pairs = CounterfactualPairs(
+    ...     lambda images, scanner: images + scanner[:, None, None, None], n_environments=2
+    ... )
+    >>> shown, where = pairs(torch.zeros(2, 1, 1, 1), torch.tensor([0, 1]))
+    >>> where.tolist(), shown.flatten().tolist()
+    ([1, 0], [1.0, 0.0])
     """
 
     def __init__(

@@ -12,22 +12,13 @@ from causalimg.training.alignment import On, representation
 from causalimg.training.gram import (
     centred,
     median_scale,
+    numbers_of,
     rbf,
     squared_distances,
     variable_gram,
 )
 from causalimg.training.licence import statement as statement_of
-from causalimg.training.penalty import Batch, Penalty, zero_of
-
-
-def _numbers(values: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return a variable as a matrix of numbers: categories as indicator columns."""
-    if values.is_floating_point():
-        return values.to(dtype).reshape(len(values), -1)
-    if values.ndim != 1:
-        raise InvalidInputError(f"categories must have shape (n,), not {tuple(values.shape)}")
-    _, index = torch.unique(values, return_inverse=True)
-    return torch.nn.functional.one_hot(index).to(dtype)
+from causalimg.training.penalty import Batch, Penalty, needs_of, zero_of
 
 
 class HSIC(Penalty):
@@ -41,10 +32,20 @@ class HSIC(Penalty):
     on : {"features", "logits"}
     statement, reason : str
 
+    Notes
+    -----
+    Assumptions: content and attribute are independent in the graph.
+
     References
     ----------
     Gretton A, Bousquet O, Smola A, Schölkopf B. Measuring statistical dependence with
     Hilbert-Schmidt norms. ALT 2005. doi:10.1007/11564089_7
+
+    Examples
+    --------
+    >>> from causalimg.training.check import example_batch
+    >>> bool(HSIC("age")(example_batch(1.5)) > 2 * HSIC("age")(example_batch(0.0)))
+    True
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class HSIC(Penalty):
     ) -> None:
         super().__init__(statement or statement_of(on, attribute, ()), reason)
         self.attribute = attribute
+        self.needs = (attribute,)
         self.on = on
 
     def forward(self, batch: Batch) -> Tensor:
@@ -89,12 +91,21 @@ class HSCIC(Penalty):
 
     Notes
     -----
+    Assumptions: content and attribute are independent given ``given`` in the graph.
+
     One linear solve of the batch size; a small batch estimates it badly (CIRCE less so).
 
     References
     ----------
     Park J, Muandet K. A measure-theoretic approach to kernel conditional mean embeddings.
     NeurIPS 2020. doi:10.48550/arXiv.2002.03689
+
+    Examples
+    --------
+    >>> from causalimg.training.check import example_batch
+    >>> penalty = HSCIC("age", given=["outcome"])
+    >>> bool(penalty(example_batch(1.5)) > 2 * penalty(example_batch(0.0)))
+    True
     """
 
     def __init__(
@@ -115,6 +126,7 @@ class HSCIC(Penalty):
             raise InvalidInputError(f"ridge={ridge!r} must be above 0")
         self.attribute = attribute
         self.given = tuple(given)
+        self.needs = needs_of(attribute, given, outcome)
         self.ridge = ridge
         self.on = on
         self.outcome = outcome
@@ -155,10 +167,24 @@ class CIRCE(Penalty):
         Name that the outcome goes by in ``given``.
     statement, reason : str
 
+    Notes
+    -----
+    Assumptions: content and attribute are independent given ``given`` in the graph; the rows held
+    out are like those trained on.
+
     References
     ----------
     Pogodin R, Deka N, Li Y, Sutherland DJ, Veitch V, Gretton A. Efficient conditionally invariant
     representation learning. ICLR 2023. doi:10.48550/arXiv.2212.08645
+
+    Examples
+    --------
+    >>> from causalimg.training.check import example_batch
+    >>> held = example_batch(0.0, seed=1)
+    >>> rows = {"age": held.variables["age"], "outcome": held.outcome}
+    >>> penalty = CIRCE("age", given=["outcome"]).fit(rows)
+    >>> bool(penalty(example_batch(1.5)) > 3 * penalty(example_batch(0.0)))
+    True
     """
 
     def __init__(
@@ -177,10 +203,12 @@ class CIRCE(Penalty):
             raise InvalidInputError("CIRCE needs a variable in given=; without one use HSIC")
         self.attribute = attribute
         self.given = tuple(given)
+        self.needs = needs_of(attribute, given, outcome)
         self.ridges = (ridge,) if isinstance(ridge, int | float) else tuple(ridge)
         self.on = on
         self.outcome = outcome
         self._held: tuple[Tensor, Tensor, Tensor, float, float] | None = None
+        self._levels: dict[str, Tensor] = {}
 
     def fit(self, variables: dict[str, Tensor]) -> CIRCE:
         """Learn the attribute's regression on rows that are not trained on.
@@ -194,8 +222,13 @@ class CIRCE(Penalty):
         if missing:
             raise InvalidInputError(f"CIRCE.fit needs {missing}; it got {sorted(variables)}")
         dtype = torch.float64
-        z = _numbers(variables[self.attribute], dtype)
-        y = torch.cat([_numbers(variables[name], dtype) for name in self.given], dim=1)
+        self._levels = {
+            name: torch.unique(variables[name])
+            for name in (self.attribute, *self.given)
+            if not variables[name].is_floating_point()
+        }
+        z = numbers_of(variables[self.attribute], dtype)
+        y = torch.cat([numbers_of(variables[name], dtype) for name in self.given], dim=1)
         if len(z) < 10:
             raise NotEstimableError(f"CIRCE needs at least 10 held-out rows, not {len(z)}")
         z_scale, y_scale = (float(median_scale(squared_distances(v))) for v in (z, y))
@@ -225,13 +258,11 @@ class CIRCE(Penalty):
         x = representation(batch, self.on)
         if len(x) < 2:
             return zero_of(batch)
-        z = _numbers(batch.variable(self.attribute, self.outcome), held_z.dtype)
-        parts = [_numbers(batch.variable(n, self.outcome), held_y.dtype) for n in self.given]
-        y = torch.cat(parts, dim=1)
+        z = self._coded(batch, self.attribute, held_z.dtype)
+        y = torch.cat([self._coded(batch, n, held_y.dtype) for n in self.given], dim=1)
         if z.shape[1] != held_z.shape[1] or y.shape[1] != held_y.shape[1]:
             raise InvalidInputError(
-                "the batch holds other categories than the held-out rows: give indicator columns"
-                " as floats, or batches with every category"
+                "a variable of the batch has another number of columns than in the held-out rows"
             )
         w = inverse @ torch.exp(-squared_distances(held_y, y) / (2 * y_scale))
         cross = torch.exp(-squared_distances(held_z, z) / (2 * z_scale))
@@ -242,6 +273,9 @@ class CIRCE(Penalty):
         given = torch.exp(-squared_distances(y, y) / (2 * y_scale))
         other = (given * residual).to(x.dtype).detach()
         return (centred(rbf(x)) * centred(other)).sum() / len(x) ** 2
+
+    def _coded(self, batch: Batch, name: str, dtype: torch.dtype) -> Tensor:
+        return numbers_of(batch.variable(name, self.outcome), dtype, self._levels.get(name))
 
 
 def _leave_one_out(gram_y: Tensor, gram_z: Tensor, ridge: float) -> float:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from causalimg.errors import InvalidInputError
+
 BANDWIDTHS = (0.25, 1.0, 4.0)
 
 
@@ -53,6 +55,22 @@ def variable_gram(values: Tensor, dtype: torch.dtype) -> Tensor:
             same = same.all(dim=-1)
         return same.to(dtype)
     return rbf(values.to(dtype).reshape(len(values), -1), bandwidths=(1.0,))
+
+
+def numbers_of(values: Tensor, dtype: torch.dtype, levels: Tensor | None = None) -> Tensor:
+    """Return a variable as a matrix of numbers: categories as one indicator column a level."""
+    if values.is_floating_point():
+        return values.to(dtype).reshape(len(values), -1)
+    if values.ndim != 1:
+        raise InvalidInputError(f"categories must have shape (n,), not {tuple(values.shape)}")
+    known = torch.unique(values) if levels is None else levels.to(values.device)
+    strange = sorted(set(values.tolist()) - set(known.tolist()))
+    if strange:
+        raise InvalidInputError(
+            f"the batch holds categories {strange} that the held-out rows of CIRCE.fit lack"
+            f" (they hold {known.tolist()}): hold out rows of every category"
+        )
+    return (values[:, None] == known[None, :]).to(dtype)
 
 
 def centred(gram: Tensor) -> Tensor:

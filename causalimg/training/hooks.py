@@ -1,24 +1,14 @@
-"""What a plan hands to a trainer: sample weights, a sampler, a loss, Lightning and MONAI hooks."""
+"""What a plan hands to a trainer: a sampler, a loss, Lightning and MONAI hooks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from causalimg.errors import (
-    IdentificationError,
-    MissingDependencyError,
-    UnknownNameError,
-    check_columns,
-    nearest,
-)
-from causalimg.training.roles import Roles
-from causalimg.training.verdicts import Verdict
-from causalimg.training.weights import balance
+from causalimg.errors import MissingDependencyError
+from causalimg.training.offers import NO_TORCH, PlanOffers
 
 if TYPE_CHECKING:
     from torch.utils.data import WeightedRandomSampler
@@ -26,73 +16,9 @@ if TYPE_CHECKING:
     from causalimg.training.objective import ConstrainedLoss
     from causalimg.training.penalty import Penalty
 
-NO_TORCH = (
-    "this needs PyTorch: pip install 'causalimg[torch]'; without it use plan.weights, which any"
-    " learner with sample_weight takes"
-)
 
-
-class PlanHooks:
+class PlanHooks(PlanOffers):
     """The methods of a plan that reach into training; torch is imported when one is called."""
-
-    roles: Roles
-    verdicts: Mapping[str, Verdict]
-
-    def _licensed(self, attribute: str) -> Verdict:
-        if attribute not in self.verdicts:
-            known = list(self.verdicts)
-            raise UnknownNameError(
-                f"the plan has no attribute {attribute!r}{nearest(attribute, known)} (it has:"
-                f" {', '.join(known)})"
-            )
-        verdict = self.verdicts[attribute]
-        if verdict.refused:
-            raise IdentificationError(f"the plan refuses a constraint: {verdict}")
-        return verdict
-
-    def weights(
-        self, frame: pd.DataFrame, attribute: str, *, max_weight: float | None = None
-    ) -> NDArray[np.float64]:
-        """Return sample weights that break the association of outcome and attribute.
-
-        Parameters
-        ----------
-        frame : pandas.DataFrame
-            One row per case, with the outcome, the attribute and what its statement is given.
-        attribute : str
-        max_weight : float, optional
-
-        Returns
-        -------
-        ndarray, shape (n,)
-            Mean 1; for ``sample_weight=`` of any learner.
-
-        Raises
-        ------
-        IdentificationError
-            If the plan refuses the attribute, or its statement holds without the outcome only:
-            weights would then make content and attribute dependent.
-        NotEstimableError
-            If a combination of outcome and attribute is absent.
-        """
-        verdict = self._licensed(attribute)
-        outcome = self.roles.outcome
-        sets = [verdict.given or (), *verdict.alternatives]
-        fitting = [s for s in sets if outcome in s]
-        if not fitting:
-            raise IdentificationError(
-                f"weights make {outcome!r} and {attribute!r} independent, which removes its use"
-                f" only where {attribute!r} says nothing of the content given {outcome!r}; the"
-                f" graph licenses '{verdict.statement}' instead: use plan.loss"
-            )
-        others = [n for n in fitting[0] if n != outcome and n not in self.roles.selection]
-        check_columns(frame, [outcome, attribute, *others], "weights")
-        return balance(
-            frame[outcome],
-            frame[attribute],
-            given=[frame[name] for name in others],
-            max_weight=max_weight,
-        )
 
     def sampler(
         self,
@@ -110,17 +36,11 @@ class PlanHooks:
             Without torch.
         """
         try:
-            import torch
-            from torch.utils.data import WeightedRandomSampler
+            return self.weighting(attribute).sampler(
+                frame, max_weight=max_weight, random_state=random_state
+            )
         except ImportError as error:
             raise MissingDependencyError(NO_TORCH) from error
-        weights = self.weights(frame, attribute, max_weight=max_weight)
-        generator = torch.Generator()
-        if random_state is not None:
-            generator.manual_seed(random_state)
-        return WeightedRandomSampler(
-            weights.tolist(), num_samples=len(weights), replacement=True, generator=generator
-        )
 
     def loss(
         self,
@@ -146,7 +66,7 @@ class PlanHooks:
             from causalimg.training.risk import sample_losses
         except ImportError as error:
             raise MissingDependencyError(NO_TORCH) from error
-        return plan_loss(self, task or sample_losses, weights=weights, on=on, families=families)  # type: ignore[arg-type]
+        return plan_loss(self, task or sample_losses, weights=weights, on=on, families=families)
 
     def lightning(
         self,

@@ -84,6 +84,12 @@ class MaskedLinear(nn.Linear):
     Parameters
     ----------
     mask : array_like of bool, shape (n_outputs, n_inputs)
+
+    Examples
+    --------
+    >>> layer = MaskedLinear([[1, 0]])
+    >>> bool(layer(torch.tensor([[1.0, 0.0]])) == layer(torch.tensor([[1.0, 5.0]])))
+    True
     """
 
     mask: Tensor
@@ -142,6 +148,12 @@ class AdditiveHead(nn.Module):
     n_outputs : int
     hidden : int
         Units of each function.
+
+    Examples
+    --------
+    >>> head = AdditiveHead(3, [0, 2])
+    >>> head(torch.zeros(4, 3)).shape, head.contributions(torch.zeros(4, 3)).shape
+    (torch.Size([4, 1]), torch.Size([4, 2, 1]))
     """
 
     def __init__(

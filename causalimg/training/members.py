@@ -14,11 +14,16 @@ from causalimg.training.scene import Scene, as_dag, build_scene
 from causalimg.training.verdicts import FamilyVerdict, Verdict, share_holding
 
 
+def dags_of(graph: CausalGraph, limit: int) -> list[CausalGraph]:
+    """Return the DAGs that a graph stands for, hidden common causes as nodes."""
+    return all_dags(graph, limit=limit) if graph.kind == GraphKind.CPDAG else [as_dag(graph)]
+
+
 def member_scenes(
     graph: CausalGraph, roles: Roles, limit: int
 ) -> tuple[list[CausalGraph], list[Scene]]:
     """Return the DAGs that a graph stands for, and the scene of each."""
-    members = all_dags(graph, limit=limit) if graph.kind == GraphKind.CPDAG else [as_dag(graph)]
+    members = dags_of(graph, limit)
     roles.check(graph.nodes)
     scenes, reasons = [], []
     kept = []

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from causalimg.errors import IdentificationError, InvalidInputError, UnknownNameError, nearest
-from causalimg.training.alignment import ConditionalMMD
+from causalimg.errors import InvalidInputError
+from causalimg.training.offers import PlanOffers
 from causalimg.training.penalty import Batch, Penalty
-from causalimg.training.plan import ConstraintPlan
 from causalimg.training.risk import sample_losses
 
 Task = Callable[[Tensor, Tensor], Tensor]
@@ -29,6 +28,11 @@ class LossOutput:
         The task's loss.
     terms : mapping of str to Tensor
         Each penalty before its weight, by its statement.
+
+    Examples
+    --------
+    >>> LossOutput(torch.tensor(1.5), torch.tensor(1.0), {"y ⊥ site": torch.tensor(0.5)}).to_dict()
+    {'total': 1.5, 'task': 1.0, 'y ⊥ site': 0.5}
     """
 
     total: Tensor
@@ -52,6 +56,14 @@ class ConstrainedLoss(nn.Module):
         A penalty of weight 0 is not computed, so training is then exactly the task's.
     outcome : str
         Name that the outcome goes by in the variables.
+
+    Examples
+    --------
+    >>> from causalimg.training.risk import VREx
+    >>> loss = ConstrainedLoss(sample_losses, [(2.0, VREx("site"))])
+    >>> y, site = torch.tensor([0.0, 2.0, 0.0, 4.0]), torch.tensor([0, 0, 1, 1])
+    >>> loss(0 * y, y, variables={"site": site}).to_dict()
+    {'total': 7.0, 'task': 2.5, 'outcome ⊥ site | features': 2.25}
     """
 
     def __init__(
@@ -81,7 +93,10 @@ class ConstrainedLoss(nn.Module):
             if weight == 0 or self.ramp == 0:
                 continue
             value: Tensor = penalty(batch)
-            terms[str(penalty.statement)] = value
+            name = str(penalty.statement)
+            if name in terms:  # two penalties for one statement
+                name = f"{name} [{type(penalty).__name__}]"
+            terms[name] = value
             total = total + self.ramp * weight * value
         return total, terms
 
@@ -130,7 +145,7 @@ class ConstrainedLoss(nn.Module):
 
 
 def plan_loss(
-    plan: ConstraintPlan,
+    plan: PlanOffers,
     task: Task = sample_losses,
     *,
     weights: float | Mapping[str, float] = 1.0,
@@ -139,8 +154,8 @@ def plan_loss(
 ) -> ConstrainedLoss:
     """Return the training loss that a plan licenses.
 
-    Every licensed attribute gets a conditional MMD given its set, multiplied by the verdict's
-    probability where the plan has one.
+    Every licensed attribute gets a conditional MMD given its set (the MMD where the set is empty),
+    multiplied by the verdict's probability where the plan has one.
 
     Parameters
     ----------
@@ -148,54 +163,37 @@ def plan_loss(
     task : callable
         Loss of each row, or a scalar.
     weights : float or mapping of str to float
-        For every licensed attribute, or by attribute; those not named get no penalty.
+        For every licensed attribute; or by attribute and family (``risk_invariance`` ...), and
+        those not named get no penalty.
     on : {"features", "logits"}
     families : mapping of str to Penalty, optional
-        Penalties across environments by family (``risk_invariance`` ...) and weight in
-        ``weights`` under the same name; each must be licensed.
+        Penalties of your own by family or attribute, in place of the plan's; their weights in
+        ``weights``, by default 1. Each must be licensed.
 
     Raises
     ------
     IdentificationError
         If a weight is asked for that the plan refuses, with the plan's reason.
     UnknownNameError
-        If a weight names no attribute of the plan.
+        If a weight names no attribute or family of the plan.
     """
-    known = [*plan.verdicts, *(str(f) for f in plan.families)]
     asked = (
         {name: float(weights) for name in plan.licensed()}
         if isinstance(weights, int | float)
         else dict(weights)
     )
+    given = dict(families or {})
     penalties: list[tuple[float, Penalty]] = []
-    for name, weight in asked.items():
-        if name not in known:
-            raise UnknownNameError(
-                f"the plan has no attribute {name!r}{nearest(name, known)} (it has:"
-                f" {', '.join(known)})"
-            )
-        if name in plan.verdicts:
-            verdict = plan.verdicts[name]
-            if verdict.refused:
-                raise IdentificationError(f"the plan refuses a penalty: {verdict}")
-            sure = 1.0 if verdict.probability is None else verdict.probability
-            given = [n for n in verdict.given or () if n not in plan.roles.selection]
-            term = ConditionalMMD(
-                name,
-                given=given,
-                on=on,
-                outcome=plan.roles.outcome,
-                statement=verdict.statement,
-                reason=verdict.reason,
-            )
-            penalties.append((weight * sure, term))
-    for name, chosen in (families or {}).items():
-        matching = [v for f, v in plan.families.items() if str(f) == name]
-        if not matching:
-            raise UnknownNameError(f"no family {name!r} in the plan{nearest(name, known)}")
-        if not matching[0].holds:
-            raise IdentificationError(f"the plan refuses a penalty: {matching[0]}")
-        share = matching[0].probability
-        strength = asked.get(name, 1.0) * (1.0 if share is None else share)
-        penalties.append((strength, chosen))
+    for name in [*asked, *(family for family in given if family not in asked)]:
+        verdict = plan.licensed_verdict(name)
+        sure = 1.0 if verdict.probability is None else verdict.probability
+        term = given[name] if name in given else _default(plan, name, on)
+        penalties.append((asked.get(name, 1.0) * sure, term))
     return ConstrainedLoss(task, penalties, outcome=plan.roles.outcome)
+
+
+def _default(plan: PlanOffers, subject: str, on: str) -> Penalty:
+    """Return the penalty of an attribute or family that works on batches of categories."""
+    names = plan.licensed_verdict(subject).constraints
+    name = "conditional_mmd" if "conditional_mmd" in names else None
+    return plan.penalty(subject, name, on=on)

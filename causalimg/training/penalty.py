@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from causalimg.errors import InvalidInputError, UnknownNameError, nearest
+from causalimg.training.constraint import ConstraintKind
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,13 @@ class Batch:
         What went into the model, with ``requires_grad`` where input gradients are penalised.
     weights : Tensor, shape (n,), optional
         Sample weights, as in the task's loss.
+
+    Examples
+    --------
+    >>> x = torch.zeros(4, 2, 3)
+    >>> batch = Batch(x, x[:, 0, 0], torch.zeros(4), {"site": torch.tensor([0, 0, 1, 1])})
+    >>> batch.flat().shape, batch.variable("site").tolist()
+    (torch.Size([4, 6]), [0, 0, 1, 1])
     """
 
     features: Tensor
@@ -79,7 +88,29 @@ class Penalty(nn.Module):
         ``"content ⊥ scanner | malignant"``: what a value of zero says.
     reason : str
         Why it is licensed.
+
+    Notes
+    -----
+    A penalty of your own needs ``forward``, and ``needs`` if it reads variables; `check_penalty`
+    then tries it on batches that keep and violate its statement.
+
+    Examples
+    --------
+    >>> class MeanGap(Penalty):
+    ...     needs = ("scanner",)
+    ...
+    ...     def forward(self, batch: Batch) -> Tensor:
+    ...         first = batch.variable("scanner") == 0
+    ...         x = batch.flat()
+    ...         return ((x[first].mean(0) - x[~first].mean(0)) ** 2).mean()
+    >>> x = torch.tensor([[0.0], [1.0], [2.0], [3.0]])
+    >>> batch = Batch(x, x[:, 0], torch.zeros(4), {"scanner": torch.tensor([0, 0, 1, 1])})
+    >>> float(MeanGap("features ⊥ scanner")(batch))
+    4.0
     """
+
+    kind: ClassVar[ConstraintKind] = ConstraintKind.PENALTY
+    needs: tuple[str, ...] = ()
 
     def __init__(self, statement: str, reason: str = "") -> None:
         super().__init__()
@@ -93,6 +124,11 @@ class Penalty(nn.Module):
     def extra_repr(self) -> str:
         """Return the statement, for ``print(model)``."""
         return self.statement
+
+
+def needs_of(attribute: str, given: Sequence[str], outcome: str) -> tuple[str, ...]:
+    """Return the variables that a conditional statement reads beside the outcome."""
+    return (attribute, *(name for name in given if name != outcome))
 
 
 def zero_of(batch: Batch) -> Tensor:

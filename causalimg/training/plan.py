@@ -15,6 +15,8 @@ from causalimg.errors import SchemaError
 from causalimg.graph.core import CausalGraph
 from causalimg.provenance import Provenance, digest
 from causalimg.schemas import read_document, validate
+from causalimg.training.columns import feature_sets
+from causalimg.training.feature_set import FeatureSet
 from causalimg.training.hooks import PlanHooks
 from causalimg.training.licence import Family
 from causalimg.training.members import member_scenes, with_probability
@@ -24,13 +26,12 @@ from causalimg.training.verdicts import (
     Verdict,
     attribute_verdict,
     family_from_dict,
-    family_to_dict,
     family_verdicts,
     verdict_from_dict,
     verdict_to_dict,
 )
 
-SCHEMA_ID = "https://causalimg.org/schemas/constraint_plan/1.0.0"
+SCHEMA_ID = "https://causalimg.org/schemas/constraint_plan/1.1.0"
 ASSUMPTIONS = (
     "Every statement is read off the graph by d-separation; it is as true as the graph.",
     "The content is all that the image shows of the outcome; attributes act on the rest of it.",
@@ -56,6 +57,9 @@ class ConstraintPlan(PlanHooks):
         sha256 of the graph.
     notes : tuple of str
         What was read into the graph.
+    feature_sets : mapping of str to FeatureSet
+        Columns that the graph licenses as inputs, by rule and by attribute; empty where the graph
+        has neither measured features nor observed covariates.
     provenance : Provenance, optional
 
     References
@@ -64,6 +68,17 @@ class ConstraintPlan(PlanHooks):
     out-of-distribution generalization. ICLR 2023. doi:10.48550/arXiv.2206.07837
     Veitch V, D'Amour A, Yadlowsky S, Eisenstein J. Counterfactual invariance to spurious
     correlations. NeurIPS 2021. doi:10.48550/arXiv.2106.00545
+
+    Examples
+    --------
+    >>> graph = CausalGraph.from_directed(
+    ...     ("marker", "malignant", "image"), [[0, 0, 1], [1, 0, 1], [0, 0, 0]]
+    ... )
+    >>> plan = ConstraintPlan.from_graph(graph, outcome="malignant", attributes=["marker"])
+    >>> print(plan.verdicts["marker"].statement)
+    content ⊥ marker | malignant
+    >>> plan.constraints()["kind"].tolist()[:2]
+    ['weights', 'penalty']
     """
 
     roles: Roles
@@ -71,6 +86,7 @@ class ConstraintPlan(PlanHooks):
     families: Mapping[Family, FamilyVerdict]
     graph_digest: str
     notes: tuple[str, ...] = ()
+    feature_sets: Mapping[str, FeatureSet] = field(default_factory=dict)
     provenance: Provenance | None = field(default=None, repr=False)
 
     @classmethod
@@ -164,15 +180,20 @@ class ConstraintPlan(PlanHooks):
             inputs={"graph": found},
             assumptions=ASSUMPTIONS,
         )
-        return cls(roles, verdicts, families, found, tuple(notes), provenance)
+        columns = feature_sets(
+            graph,
+            members,
+            roles,
+            verdicts,
+            resamples=resamples,
+            limit=max_members,
+            graph_digest=found,
+        )
+        return cls(roles, verdicts, families, found, tuple(notes), columns, provenance)
 
     def licensed_families(self) -> tuple[str, ...]:
         """Return the names of the families of losses that hold."""
         return tuple(str(f) for f, verdict in self.families.items() if verdict.holds)
-
-    def licensed(self) -> dict[str, Verdict]:
-        """Return the attributes whose statement may be enforced."""
-        return {name: verdict for name, verdict in self.verdicts.items() if not verdict.refused}
 
     def __str__(self) -> str:
         lines = [str(v) for v in self.verdicts.values()]
@@ -218,9 +239,10 @@ class ConstraintPlan(PlanHooks):
             "$schema": SCHEMA_ID,
             "roles": self.roles.to_dict(),
             "verdicts": [verdict_to_dict(v) for v in self.verdicts.values()],
-            "families": [family_to_dict(f) for f in self.families.values()],
+            "families": [verdict_to_dict(f) for f in self.families.values()],
             "graph_digest": self.graph_digest,
             "notes": list(self.notes),
+            "feature_sets": [found.to_dict() for found in self.feature_sets.values()],
         }
         return {
             **document,
@@ -234,12 +256,20 @@ class ConstraintPlan(PlanHooks):
         made = document.get("provenance")
         families = [family_from_dict(f) for f in document["families"]]
         verdicts = [verdict_from_dict(v) for v in document["verdicts"]]
+        roles, graph = Roles.from_dict(document["roles"]), document["graph_digest"]
+        columns = [
+            FeatureSet.from_dict(
+                found, outcome=roles.outcome, environment=roles.environment, graph=graph
+            )
+            for found in document["feature_sets"]
+        ]
         return cls(
-            Roles.from_dict(document["roles"]),
+            roles,
             {v.attribute: v for v in verdicts},
             {f.family: f for f in families},
-            document["graph_digest"],
+            graph,
             tuple(document["notes"]),
+            {found.rule: found for found in columns},
             None if made is None else Provenance.from_dict(made),
         )
 

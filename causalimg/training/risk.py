@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -53,6 +53,7 @@ class EnvironmentPenalty(Penalty):
     ) -> None:
         super().__init__(statement or f"outcome ⊥ {environment} | features", reason)
         self.environment = environment
+        self.needs = (environment,)
         self.loss = loss
 
     def environments(self, batch: Batch) -> list[Tensor]:
@@ -78,6 +79,9 @@ class IRM(EnvironmentPenalty):
 
     Notes
     -----
+    Assumptions: outcome and environment are independent given the content (``risk_invariance`` of
+    a plan), and the environments differ enough to tell.
+
     Usual practice: a weight of 1 for the first steps, then a large weight λ with the whole loss
     divided by λ, and a fresh optimiser state at the switch.
 
@@ -85,6 +89,13 @@ class IRM(EnvironmentPenalty):
     ----------
     Arjovsky M, Bottou L, Gulrajani I, Lopez-Paz D. Invariant risk minimization. 2019.
     doi:10.48550/arXiv.1907.02893
+
+    Examples
+    --------
+    >>> predicted, y = torch.ones(2), torch.tensor([3.0, 2.0])
+    >>> batch = Batch(predicted[:, None], predicted, y, {"site": torch.tensor([0, 1])})
+    >>> IRM("site")(batch).item()  # gradients -2 and -1
+    2.5
     """
 
     def __init__(
@@ -101,26 +112,49 @@ class IRM(EnvironmentPenalty):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the mean over environments."""
-        scale = torch.ones((), dtype=batch.logits.dtype, device=batch.logits.device)
-        scale.requires_grad_(True)
-        terms = []
-        for rows in self.environments(batch):
-            losses = self.loss(batch.logits[rows] * scale, batch.outcome[rows])
-            halves = (losses[::2], losses[1::2]) if self.split and len(rows) > 1 else (losses,) * 2
-            first, second = (
-                torch.autograd.grad(half.mean(), scale, create_graph=True)[0] for half in halves
-            )
-            terms.append(first * second)
-        return torch.stack(terms).mean()
+        each = self.environments(batch)
+        scales = torch.ones(len(each), dtype=batch.logits.dtype, device=batch.logits.device)
+        scales.requires_grad_(True)
+        of_row = torch.zeros(len(batch.logits), dtype=torch.long, device=scales.device)
+        for k, rows in enumerate(each):
+            of_row[rows] = k
+        factor = scales[of_row].reshape(-1, *([1] * (batch.logits.ndim - 1)))
+        losses = self.loss(batch.logits * factor, batch.outcome)
+        first, second = torch.zeros_like(losses[0]), torch.zeros_like(losses[0])
+        for rows in each:
+            cut = self.split and len(rows) > 1
+            first = first + losses[rows[::2] if cut else rows].mean()
+            second = second + losses[rows[1::2] if cut else rows].mean()
+        slopes = [torch.autograd.grad(r, scales, create_graph=True)[0] for r in (first, second)]
+        return (slopes[0] * slopes[1]).mean()
 
 
 class VREx(EnvironmentPenalty):
     """Variance of the environments' risks.
 
+    Parameters
+    ----------
+    environment : str
+    loss : callable
+    statement, reason : str
+
+    Notes
+    -----
+    Assumptions: outcome and environment are independent given the content (``risk_invariance`` of
+    a plan), and the environments differ enough to tell. The noise of the outcome is the
+    same everywhere.
+
     References
     ----------
     Krueger D, et al. Out-of-distribution generalization via risk extrapolation. ICML 2021.
     doi:10.48550/arXiv.2003.00688
+
+    Examples
+    --------
+    >>> y = torch.tensor([0.0, 2.0, 0.0, 4.0])
+    >>> batch = Batch(y[:, None], 0 * y, y, {"site": torch.tensor([0, 0, 1, 1])})
+    >>> float(VREx("site")(batch))  # the risks are 1 and 4
+    2.25
     """
 
     def forward(self, batch: Batch) -> Tensor:
@@ -147,10 +181,23 @@ class Fishr(EnvironmentPenalty):
         Of the running variances; 0 for none.
     statement, reason : str
 
+    Notes
+    -----
+    Assumptions: outcome and environment are independent given the content (``risk_invariance`` of
+    a plan), and the environments differ enough to tell. The logits are a linear function of the
+    features.
+
     References
     ----------
     Rame A, Dancette C, Cord M. Fishr: invariant gradient variances for out-of-distribution
     generalization. ICML 2022. doi:10.48550/arXiv.2109.02934
+
+    Examples
+    --------
+    >>> from causalimg.training.check import example_batch
+    >>> penalty = Fishr("site", momentum=0.0)
+    >>> bool(penalty(example_batch(1.5)) > 20 * penalty(example_batch(0.0)))
+    True
     """
 
     def __init__(
@@ -192,63 +239,28 @@ class Fishr(EnvironmentPenalty):
         return ((stacked - stacked.mean(dim=0)) ** 2).mean(dim=0).sum()
 
 
-class GradientAgreement(EnvironmentPenalty):
-    """Squared distance of the environments' gradients for the model's parameters.
+class Bottleneck(Penalty):
+    """Information bottleneck: the mean variance of the features.
 
     Parameters
     ----------
-    environment : str
-    parameters : iterable of Tensor
-        The model's; the penalty needs a second backward pass through it.
-    loss : callable
     statement, reason : str
 
-    References
-    ----------
-    Koyama M, Yamaguchi S. When is invariance useful in an out-of-distribution generalization
-    problem? 2020. doi:10.48550/arXiv.2008.01883
-    """
-
-    def __init__(
-        self,
-        environment: str,
-        parameters: Iterable[Tensor],
-        *,
-        loss: Loss = sample_losses,
-        statement: str = "",
-        reason: str = "",
-    ) -> None:
-        super().__init__(environment, loss=loss, statement=statement, reason=reason)
-        self._parameters_of_model = [p for p in parameters if p.requires_grad]
-        if not self._parameters_of_model:
-            raise InvalidInputError("GradientAgreement needs the parameters of a model to train")
-
-    def forward(self, batch: Batch) -> Tensor:
-        """Return the sum over parameters of the mean squared distance from the average."""
-        losses = self.loss(batch.logits, batch.outcome)
-        gradients = []
-        for rows in self.environments(batch):
-            found = torch.autograd.grad(
-                losses[rows].mean(),
-                self._parameters_of_model,
-                create_graph=True,
-                allow_unused=True,
-                materialize_grads=True,
-            )
-            gradients.append(torch.cat([g.reshape(-1) for g in found]))
-        if len(gradients) < 2:
-            return zero_of(batch)
-        stacked = torch.stack(gradients)
-        return ((stacked - stacked.mean(dim=0)) ** 2).mean(dim=0).sum()
-
-
-class Bottleneck(Penalty):
-    """Information bottleneck: the mean variance of the features.
+    Notes
+    -----
+    Assumptions: those of `IRM`, beside which it is used, and that the content says all that the
+    image says of the outcome.
 
     References
     ----------
     Ahuja K, et al. Invariance principle meets information bottleneck for out-of-distribution
     generalization. NeurIPS 2021. doi:10.48550/arXiv.2106.06607
+
+    Examples
+    --------
+    >>> x = torch.tensor([[0.0, 1.0], [2.0, 1.0]])
+    >>> float(Bottleneck()(Batch(x, x[:, 0], x[:, 0])))
+    0.5
     """
 
     def __init__(self, *, statement: str = "", reason: str = "") -> None:

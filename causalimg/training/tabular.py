@@ -44,9 +44,13 @@ class ConstrainedClassifier(ClassifierMixin, BaseEstimator):
     learning_rate, weight_decay : float
         Of Adam.
     ramp : int
-        Steps over which the penalties' weights grow from 0 to their value.
+        Steps until the penalties' weights have their value.
+    schedule : {"linear", "switch"}
+        They grow there from 0; or the largest is 1 until then and jumps, as IRM and V-REx want it.
     reset : bool
         A fresh optimiser state once the weights are reached, as IRM and V-REx want it.
+    standardize : bool
+        Scale every column to mean 0 and SD 1; False for inputs on one scale, such as pixels.
     random_state : int, optional
 
     Attributes
@@ -55,6 +59,11 @@ class ConstrainedClassifier(ClassifierMixin, BaseEstimator):
     model_ : nn.Module
     history_ : pandas.DataFrame
         Loss and unweighted terms every tenth of the steps.
+
+    Notes
+    -----
+    Assumptions: those of the plan, which holds as far as its graph does. A penalty stands for an
+    independence only as far as its weight and the number of rows enforce it.
 
     Examples
     --------
@@ -78,7 +87,9 @@ class ConstrainedClassifier(ClassifierMixin, BaseEstimator):
         learning_rate: float = 0.01,
         weight_decay: float = 1e-4,
         ramp: int = 200,
+        schedule: str = "linear",
         reset: bool = False,
+        standardize: bool = True,
         random_state: int | None = None,
     ) -> None:
         self.plan = plan
@@ -91,7 +102,9 @@ class ConstrainedClassifier(ClassifierMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.ramp = ramp
+        self.schedule = schedule
         self.reset = reset
+        self.standardize = standardize
         self.random_state = random_state
 
     def fit(
@@ -107,7 +120,6 @@ class ConstrainedClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array_like, shape (n_samples, n_features)
-            Numbers; standardised inside.
         y : array_like, shape (n_samples,)
             Two classes or more.
         variables : pandas.DataFrame, optional
@@ -124,21 +136,20 @@ class ConstrainedClassifier(ClassifierMixin, BaseEstimator):
         labels = np.asarray(y)
         if len(labels) != len(data):
             raise InvalidInputError(f"{len(data)} rows in X, but {len(labels)} outcomes")
+        if self.schedule not in ("linear", "switch"):
+            raise InvalidInputError(f"schedule={self.schedule!r} must be 'linear' or 'switch'")
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise InvalidInputError(f"the outcome has one class only: {self.classes_.tolist()}")
         self.n_features_in_ = data.shape[1]
-        self.mean_ = data.mean(axis=0)
-        spread = data.std(axis=0)
+        spread = data.std(axis=0) * self.standardize
+        self.mean_ = data.mean(axis=0) * self.standardize
         self.scale_ = np.where(spread > 0, spread, 1.0)
         named = _codes(variables, len(data))
         loss = self._loss()
         for penalty in loss.penalties:
-            wanted = [
-                getattr(penalty, n) for n in ("attribute", "environment") if hasattr(penalty, n)
-            ]
-            given = [g for g in getattr(penalty, "given", ()) if g != loss.outcome]
-            missing = [name for name in (*wanted, *given) if name not in named]
+            wanted: tuple[str, ...] = getattr(penalty, "needs", ())
+            missing = [name for name in wanted if name not in (*named, loss.outcome)]
             if missing:
                 raise InvalidInputError(
                     f"'{penalty.statement}' needs {missing}: hand them over in variables="
@@ -147,11 +158,7 @@ class ConstrainedClassifier(ClassifierMixin, BaseEstimator):
             raise InvalidInputError(f"group_dro={self.group_dro!r} is not among the variables")
         x = torch.tensor((data - self.mean_) / self.scale_, dtype=torch.float32)
         outcome = torch.tensor(codes)
-        extra = (
-            None
-            if sample_weight is None
-            else torch.tensor(np.asarray(sample_weight), dtype=x.dtype)
-        )
+        extra = None if sample_weight is None else torch.tensor(np.asarray(sample_weight)).to(x)
         self._train(x, outcome, named, extra, loss)
         return self
 
@@ -190,7 +197,7 @@ class ConstrainedClassifier(ClassifierMixin, BaseEstimator):
             rows = torch.arange(len(x))
             if size < len(x):
                 rows = torch.randperm(len(x), generator=draw)[:size]
-            loss.ramp = min(1.0, step / self.ramp) if self.ramp else 1.0
+            loss.ramp = self._share_of_weight(step, loss)
             if self.reset and step == self.ramp:
                 step_by = optimiser()
             logits = model(x[rows])
@@ -214,6 +221,12 @@ class ConstrainedClassifier(ClassifierMixin, BaseEstimator):
                 history.append({"step": step, **out.to_dict()})
         self.model_ = model.eval()
         self.history_ = pd.DataFrame(history)
+
+    def _share_of_weight(self, step: int, loss: ConstrainedLoss) -> float:
+        """Return what the penalties' weights are multiplied with at one step."""
+        if step >= self.ramp:
+            return 1.0
+        return step / self.ramp if self.schedule == "linear" else 1 / max(1.0, 0.0, *loss.weights)
 
     @staticmethod
     def _checked(X: Any) -> Float:

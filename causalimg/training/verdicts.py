@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from itertools import combinations
 from typing import Any
 
 from causalimg.graph.core import CausalGraph
+from causalimg.provenance import plain
 from causalimg.training.licence import (
     AttributeAnswer,
     Family,
@@ -22,6 +24,7 @@ from causalimg.training.licence import (
 from causalimg.training.roles import Roles
 from causalimg.training.scene import Scene, directed_path
 
+INTERVENTION = "interventional_augmentation"
 _BY_FAMILY = {
     Family.RISK_INVARIANCE: ("irm", "vrex", "fishr", "gradient_agreement"),
     Family.MARGINAL_ALIGNMENT: ("mmd", "coral", "mixture_matching", "domain_adversarial"),
@@ -90,6 +93,16 @@ class FamilyVerdict:
     deciding: tuple[str, ...] = ()
     probability: float | None = None
 
+    @property
+    def refused(self) -> bool:
+        """True when no loss of the family is licensed."""
+        return not self.holds
+
+    @property
+    def reason(self) -> str:
+        """Where the statement comes from."""
+        return f"{self.statement}, by d-separation in the graph" if self.holds else str(self)
+
     def __str__(self) -> str:
         word = {True: "licensed", False: "refused", None: "ambiguous"}[self.holds]
         decides = f"; decided by {' and '.join(self.deciding)}" if self.deciding else ""
@@ -107,19 +120,27 @@ def _constraints(given: Sequence[str], roles: Roles) -> tuple[str, ...]:
     only where P(content | outcome, attribute) does not depend on the attribute.
     """
     if not given:
-        return ("mmd", "hsic", "domain_adversarial")
-    if roles.outcome in given:
-        return ("weights", "conditional_mmd", "circe")
-    return ("conditional_mmd", "circe")
+        return ("mmd", "hsic", "coral", "domain_adversarial")
+    conditional = ("conditional_mmd", "circe", "hscic", "conditional_adversarial")
+    return ("weights", *conditional) if roles.outcome in given else conditional
 
 
-def _instead(kind: Kind) -> tuple[str, ...]:
-    return {
-        Kind.CAUSES_OUTCOME: ("backdoor_adjustment",),
-        Kind.NOT_IN_IMAGE: (),
-        Kind.NO_SET: ("interventional_augmentation",),
-        Kind.AMBIGUOUS: ("orient_edge",),
-    }[kind]
+def _look(scenes: Sequence[Scene], attribute: str) -> tuple[str, ...]:
+    """Return the intervention on the look, if a path to the image passes the content by."""
+    beside = all(_passes_by(scene, attribute) for scene in scenes)
+    return (INTERVENTION,) if beside else ()
+
+
+def _passes_by(scene: Scene, attribute: str) -> bool:
+    around = tuple((scene.content, child) for child in scene.graph.children(scene.content))
+    return bool(directed_path(scene.graph, attribute, scene.image, around))
+
+
+_INSTEAD = {
+    Kind.CAUSES_OUTCOME: ("backdoor_adjustment",),
+    Kind.NOT_IN_IMAGE: (),
+    Kind.AMBIGUOUS: ("orient_edge",),
+}
 
 
 def _shown(edge: tuple[str, str]) -> str:
@@ -175,11 +196,12 @@ def attribute_verdict(
             statement=said,
             given=given,
             alternatives=tuple(rest),
-            constraints=_constraints(best, roles),
+            constraints=(*_constraints(best, roles), *_look(scenes, attribute)),
         )
     if len(kinds) == 1 and kinds != {Kind.STATEMENT}:
         kind = answers[0].kind
-        return Verdict(attribute, kind, answers[0].reason, constraints=_instead(kind))
+        instead = _look(scenes, attribute) if kind is Kind.NO_SET else _INSTEAD[kind]
+        return Verdict(attribute, kind, answers[0].reason, constraints=instead)
     return _ambiguous(graph, members, scenes, attribute, answers)
 
 
@@ -205,7 +227,7 @@ def _ambiguous(
         attribute,
         Kind.AMBIGUOUS,
         f"the class does not agree: {shown}. Decided by {' and '.join(deciding)}",
-        constraints=_instead(Kind.AMBIGUOUS),
+        constraints=_INSTEAD[Kind.AMBIGUOUS],
         deciding=deciding,
     )
 
@@ -242,56 +264,25 @@ def share_holding(scenes: Sequence[Scene], roles: Roles, verdict: Verdict) -> fl
     return sum(good) / len(good)
 
 
-def verdict_to_dict(verdict: Verdict) -> dict[str, Any]:
+def verdict_to_dict(verdict: Verdict | FamilyVerdict) -> dict[str, Any]:
     """Return a verdict as JSON types."""
-    return {
-        "attribute": verdict.attribute,
-        "kind": str(verdict.kind),
-        "reason": verdict.reason,
-        "statement": verdict.statement,
-        "given": None if verdict.given is None else list(verdict.given),
-        "alternatives": [list(s) for s in verdict.alternatives],
-        "constraints": list(verdict.constraints),
-        "deciding": list(verdict.deciding),
-        "probability": verdict.probability,
-    }
+    fields: dict[str, Any] = plain(asdict(verdict))
+    return {name: str(v) if isinstance(v, StrEnum) else v for name, v in fields.items()}
 
 
 def verdict_from_dict(document: Mapping[str, Any]) -> Verdict:
     """Rebuild a verdict from `verdict_to_dict`."""
-    given = document["given"]
-    return Verdict(
-        document["attribute"],
-        Kind(document["kind"]),
-        document["reason"],
-        document["statement"],
-        None if given is None else tuple(given),
-        tuple(tuple(s) for s in document["alternatives"]),
-        tuple(document["constraints"]),
-        tuple(document["deciding"]),
-        document["probability"],
-    )
-
-
-def family_to_dict(verdict: FamilyVerdict) -> dict[str, Any]:
-    """Return a family's verdict as JSON types."""
-    return {
-        "family": str(verdict.family),
-        "statement": verdict.statement,
-        "holds": verdict.holds,
-        "constraints": list(verdict.constraints),
-        "deciding": list(verdict.deciding),
-        "probability": verdict.probability,
+    fields: dict[str, Any] = {
+        name: tuple(v) if isinstance(v, list) else v for name, v in document.items()
     }
+    fields["kind"] = Kind(fields["kind"])
+    fields["alternatives"] = tuple(tuple(s) for s in document["alternatives"])
+    return Verdict(**fields)
 
 
 def family_from_dict(document: Mapping[str, Any]) -> FamilyVerdict:
-    """Rebuild a family's verdict from `family_to_dict`."""
-    return FamilyVerdict(
-        Family(document["family"]),
-        document["statement"],
-        document["holds"],
-        tuple(document["constraints"]),
-        tuple(document["deciding"]),
-        document["probability"],
-    )
+    """Rebuild a family's verdict from `verdict_to_dict`."""
+    fields: dict[str, Any] = {
+        name: tuple(v) if isinstance(v, list) else v for name, v in document.items()
+    }
+    return FamilyVerdict(**{**fields, "family": Family(fields["family"])})

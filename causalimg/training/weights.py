@@ -105,6 +105,10 @@ def balance(
 def effective_size(weights: ArrayLike) -> float:
     """Return the number of equally weighted rows that carry as much: ``(Σw)² / Σw²``.
 
+    Parameters
+    ----------
+    weights : array_like, shape (n_samples,)
+
     Examples
     --------
     >>> effective_size([1.0, 1.0, 0.0, 0.0])

@@ -212,6 +212,17 @@ def test_families_enter_only_when_licensed() -> None:
         refused.loss(families={"risk_invariance": IRM("site")})
 
 
+def test_two_penalties_for_one_statement_are_logged_apart() -> None:
+    rows = Rows()
+    loss = ConstrainedLoss(sample_losses, [(1.0, VREx("site")), (1.0, IRM("site"))])
+    site = torch.tensor([0, 1] * 64)
+    out = loss(rows.x[:, 0], rows.y, features=rows.x, variables={"site": site})
+    assert list(out.terms) == ["outcome ⊥ site | features", "outcome ⊥ site | features [IRM]"]
+    parts = out.to_dict()
+    added = sum(parts[name] for name in out.terms)
+    assert parts["total"] - parts["task"] == pytest.approx(added, rel=1e-4)
+
+
 def test_refusals_of_loss_and_weights() -> None:
     graph = CausalGraph.from_directed(("y", "sex", "image"), [[0, 0, 1], [1, 0, 1], [0, 0, 0]])
     plan = ConstraintPlan.from_graph(graph, outcome="y", attributes=["sex"])

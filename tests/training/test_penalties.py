@@ -1,4 +1,4 @@
-"""Every penalty: zero at its null, larger when violated, differentiable, two precisions."""
+"""Penalties by hand: their formulae, their groups and weights, what they refuse."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import causalimg.training.gram as gram
 from causalimg.errors import InvalidInputError, NotEstimableError, UnknownNameError
 from causalimg.training.adversarial import DomainAdversarial, reverse_gradient
-from causalimg.training.alignment import CORAL, MMD, ConditionalMMD, MixtureMatching
+from causalimg.training.agreement import AndMask, GradientAgreement
+from causalimg.training.alignment import CORAL, MMD, ConditionalMMD
 from causalimg.training.dependence import CIRCE, HSCIC, HSIC
 from causalimg.training.gram import rbf
 from causalimg.training.penalty import Batch, Penalty
@@ -20,7 +20,6 @@ from causalimg.training.risk import (
     IRM,
     Bottleneck,
     Fishr,
-    GradientAgreement,
     VREx,
     sample_losses,
 )
@@ -79,7 +78,6 @@ BY_FEATURES: dict[str, Callable[[], Penalty]] = {
     "mmd": lambda: MMD("site"),
     "conditional_mmd": lambda: ConditionalMMD("scanner", given=["outcome"]),
     "coral": lambda: CORAL("site"),
-    "mixture_matching": lambda: MixtureMatching("site", random_state=0),
     "hsic": lambda: HSIC("site"),
     "hscic": lambda: HSCIC("age", given=["outcome"]),
     "circe": circe,
@@ -87,39 +85,8 @@ BY_FEATURES: dict[str, Callable[[], Penalty]] = {
 
 
 @pytest.mark.parametrize("name", BY_FEATURES)
-def test_larger_when_violated_and_at_its_null_level_otherwise(name: str) -> None:
-    null = [val(BY_FEATURES[name]()(make(0.0, seed=s))) for s in range(10)]
-    strong = [val(BY_FEATURES[name]()(make(1.5, seed=s))) for s in range(10)]
-    factor = 2 if name == "mixture_matching" else 3
-    assert np.mean(strong) > factor * np.mean(null)
-    if name != "mixture_matching":  # one random cut can look balanced
-        assert min(strong) > max(null)
-
-
-@pytest.mark.parametrize("name", BY_FEATURES)
-def test_gradient_is_that_of_finite_differences(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    batch = make(0.7)
-    scale = gram.median_scale(gram.squared_distances(batch.features.detach()))
-    monkeypatch.setattr(gram, "median_scale", lambda distances: scale)  # a constant by definition
-    gradient = torch.autograd.grad(BY_FEATURES[name]()(batch), batch.features)[0]
-    direction = torch.tensor(np.random.default_rng(5).normal(size=batch.features.shape))
-
-    def at(step: float) -> float:
-        x = batch.features.detach() + step * direction
-        return val(BY_FEATURES[name]()(Batch(x, batch.logits, batch.outcome, batch.variables)))
-
-    numeric = (at(1e-5) - at(-1e-5)) / 2e-5
-    assert val((gradient * direction).sum()) == pytest.approx(numeric, rel=1e-5, abs=1e-9)
-
-
-@pytest.mark.parametrize("name", BY_FEATURES)
-def test_float32_agrees_with_float64_and_rows_may_change_places(name: str) -> None:
-    double, single = make(1.0), make(1.0, torch.float32)
-    assert val(BY_FEATURES[name]()(single)) == pytest.approx(
-        val(BY_FEATURES[name]()(double)), rel=2e-3, abs=1e-6
-    )
-    if name == "mixture_matching":
-        return
+def test_rows_may_change_places(name: str) -> None:
+    double = make(1.0)
     order = torch.randperm(N, generator=torch.Generator().manual_seed(3))
     moved = Batch(
         double.features[order],
@@ -247,6 +214,24 @@ def test_circe_needs_its_regression_and_ignores_what_the_outcome_explains() -> N
     assert marginal > 3 * through_outcome
 
 
+def test_circe_codes_categories_as_in_the_rows_held_out() -> None:
+    held = make(0.0, seed=5)
+    rows = {"scanner": held.variables["scanner"], "outcome": held.outcome}
+    penalty = CIRCE("scanner", given=["outcome"]).fit(rows)
+    whole = make(1.0)
+    one = whole.outcome == 1
+    part = Batch(
+        whole.features[one],
+        whole.logits[one],
+        whole.outcome[one],
+        {"scanner": whole.variables["scanner"][one]},
+    )
+    assert torch.isfinite(penalty(part))  # one outcome in the batch, two in the rows held out
+    strange = Batch(whole.features, whole.logits, whole.outcome + 5, whole.variables)
+    with pytest.raises(InvalidInputError, match=r"categories \[5, 6\] that the held-out rows"):
+        penalty(strange)
+
+
 def test_irm_is_the_squared_derivative_of_the_risk_for_a_scale() -> None:
     batch = make(0.5)
     penalty = IRM("site", split=False)
@@ -311,6 +296,59 @@ def test_gradient_agreement_by_hand() -> None:
         )
     mean = sum(each) / 3
     assert found == pytest.approx(val(sum(((g - mean) ** 2).sum() for g in each) / 3))
+
+
+def test_and_mask_keeps_the_coordinates_on_which_all_sites_agree() -> None:
+    batch = make(0.8)
+    head = nn.Linear(3, 1).double()
+    with torch.no_grad():
+        head.weight.copy_(torch.tensor([[0.5, 0.5, -0.5]]))
+        head.bias.fill_(-0.2)
+    used = Batch(batch.features, head(batch.features)[:, 0], batch.outcome, batch.variables)
+    each = []
+    for s in range(3):
+        rows = batch.variables["site"] == s
+        loss = sample_losses(head(batch.features[rows])[:, 0], batch.outcome[rows]).mean()
+        each.append(torch.autograd.grad(loss, head.weight)[0])
+    stacked = torch.stack(each)
+    agreed = (stacked.sign().sum(0).abs() == 3).double()
+    assert 0 < val(agreed.sum()) < 3  # the batch has both kinds
+    AndMask("site", head.parameters()).backward(used)
+    assert head.weight.grad is not None
+    assert torch.allclose(head.weight.grad, stacked.mean(0) * agreed)
+    again = Batch(batch.features, head(batch.features)[:, 0], batch.outcome, batch.variables)
+    value = AndMask("site", head.parameters(), threshold=0.1).backward(again)
+    assert torch.allclose(head.weight.grad, stacked.mean(0))  # any majority will do
+    risks = [
+        sample_losses(again.logits, again.outcome)[batch.variables["site"] == s].mean()
+        for s in range(3)
+    ]
+    assert val(value) == pytest.approx(np.mean([val(r) for r in risks]))
+    with pytest.raises(InvalidInputError, match=r"\(0, 1\]"):
+        AndMask("site", head.parameters(), threshold=0.0)
+    with pytest.raises(InvalidInputError, match="parameters of a model"):
+        AndMask("site", [])
+
+
+def test_and_mask_and_plain_descent_agree_with_one_environment() -> None:
+    batch = make(0.3)
+    head = nn.Linear(3, 1).double()
+    same = {"site": torch.zeros(N, dtype=torch.long)}
+    logits = head(batch.features)[:, 0]
+    AndMask("site", head.parameters()).backward(Batch(batch.features, logits, batch.outcome, same))
+    plain = torch.autograd.grad(
+        sample_losses(head(batch.features)[:, 0], batch.outcome).mean(), head.weight
+    )[0]
+    assert head.weight.grad is not None and torch.allclose(head.weight.grad, plain)
+
+
+def test_irm_takes_one_loss_for_all_sites() -> None:
+    """A site whose numbers happen to be 0 and 1 is still regressed on."""
+    predicted = torch.tensor([0.5, 0.5, 2.0, 2.0], dtype=torch.float64)
+    y = torch.tensor([0.0, 1.0, 3.0, 5.0], dtype=torch.float64)
+    batch = Batch(predicted[:, None], predicted, y, {"site": torch.tensor([0, 0, 1, 1])})
+    by_hand = (((0.5 * (0.5 - 0.5)) ** 2) + (2 * (2 - 4.0)) ** 2) / 2
+    assert val(IRM("site", split=False)(batch)) == pytest.approx(by_hand)
 
 
 def test_bottleneck_is_the_mean_variance() -> None:

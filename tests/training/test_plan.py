@@ -284,8 +284,8 @@ def test_save_load_and_a_tampered_file(tmp_path: Path) -> None:
     path.write_text(text.replace('"scanner"', '"skanner"'), "utf-8")
     with pytest.raises(SchemaError, match="changed after it was written"):
         ConstraintPlan.load(path)
-    path.write_text(text.replace("constraint_plan/1.0.0", "constraint_plan/0.1.0"), "utf-8")
-    with pytest.raises(SchemaError):
+    path.write_text(text.replace("constraint_plan/1.1.0", "constraint_plan/1.0.0"), "utf-8")
+    with pytest.raises(SchemaError, match=r"1\.0\.0"):
         ConstraintPlan.load(path)
 
 

@@ -94,6 +94,29 @@ def test_same_seed_same_model_and_clone() -> None:
     assert not np.array_equal(first, other.decision_function(X))
 
 
+def test_a_penalty_that_switches_on_is_plain_training_until_then() -> None:
+    rng = np.random.default_rng(3)
+    X, y = rng.normal(size=(200, 3)), rng.integers(0, 2, 200)
+    site = pd.DataFrame({"site": np.arange(200) % 2})
+    common = {"hidden": (), "n_steps": 40, "batch_size": 0, "ramp": 60, "random_state": 0}
+    weak = ConstrainedClassifier(penalties=[(1.0, VREx("site"))], schedule="switch", **common)  # type: ignore[arg-type]
+    strong = clone(weak).set_params(penalties=[(1e4, VREx("site"))])
+    first, second = (m.fit(X, y, variables=site).decision_function(X) for m in (weak, strong))
+    assert np.array_equal(first, second)  # a weight of 1 until step 60
+    after = clone(strong).set_params(ramp=20).fit(X, y, variables=site).decision_function(X)
+    assert not np.allclose(first, after, atol=1e-3)
+    with pytest.raises(InvalidInputError, match="'linear' or 'switch'"):
+        clone(weak).set_params(schedule="jump").fit(X, y, variables=site)
+
+
+def test_inputs_on_one_scale_may_stay_on_it() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 2)) * [1.0, 1e-3] + 5.0
+    model = ConstrainedClassifier(n_steps=5, standardize=False, random_state=0)
+    model.fit(X, rng.integers(0, 2, 50))
+    assert model.mean_.tolist() == [0.0, 0.0] and model.scale_.tolist() == [1.0, 1.0]
+
+
 def test_group_dro_raises_the_worst_group() -> None:
     rng = np.random.default_rng(4)
     n = 2000
