@@ -1,5 +1,6 @@
 """Simulated cohorts: scans whose causal graph, effects and counterfactuals are known."""
 
+from causalimg.datasets.dicom import phantom_dicom
 from causalimg.datasets.phantom import PhantomWorld, counterfactual, phantom_cohort
 from causalimg.datasets.potential import phantom_truth
 from causalimg.datasets.truth import PhantomTruth
@@ -12,6 +13,7 @@ __all__ = [
     "PhantomWorld",
     "counterfactual",
     "phantom_cohort",
+    "phantom_dicom",
     "phantom_truth",
     "simulate_patients",
     "true_graph",

@@ -51,6 +51,14 @@ class PhantomWorld:
         Interventions under which this cohort was rendered; empty for a factual one.
     patients : pandas.DataFrame
         ``case_id``, ``index`` and every node of the true graph, the latent ones included.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> cohort = phantom_cohort(tempfile.mkdtemp(), n_patients=2, size=16)
+    >>> world = PhantomWorld.of(cohort).under({"scanner": "B"})
+    >>> world.patients["scanner"].tolist(), world.render(0).image.shape
+    (['B', 'B'], (8, 16, 16))
     """
 
     model: PhantomModel
@@ -215,6 +223,14 @@ def counterfactual(
         Naming the nearest variable or level.
     FileReadError
         If the cohort was not simulated.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> cohort = phantom_cohort(tempfile.mkdtemp(), n_patients=2, size=16)
+    >>> other = counterfactual(cohort, do={"scanner": "B"}, folder=tempfile.mkdtemp())
+    >>> other.frame["scanner"].tolist()
+    ['B', 'B']
     """
     world = PhantomWorld.of(cohort).under(do)
     target = Path(folder).absolute()

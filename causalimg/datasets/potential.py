@@ -70,6 +70,16 @@ def phantom_truth(
         If fewer than two patients have features under every scanner.
     InvalidInputError
         If ``factual`` was extracted with other settings.
+
+    Examples
+    --------
+    >>> from causalimg.datasets import phantom_cohort
+    >>> from causalimg.radiomics import RadiomicsExtractor
+    >>> cohort = phantom_cohort(tempfile.mkdtemp(), n_patients=3, size=16)
+    >>> truth = phantom_truth(cohort, RadiomicsExtractor(feature_classes=["shape", "firstorder"]))
+    >>> moved = truth.effects.set_index("outcome")["moved"]
+    >>> bool(moved["firstorder_mean"]), bool(moved["shape_mesh_volume"])
+    (True, False)
     """
     world = PhantomWorld.of(cohort)
     levels = world.model.levels["scanner"]

@@ -50,6 +50,14 @@ class PhantomTruth:
     failed : tuple of str
         Cases without features under some scanner; they are in no row.
     provenance : Provenance, optional
+
+    Examples
+    --------
+    >>> row = ("glcm_contrast", "B - A", 0.4, 0.8, 0.5, 4.0, 4.4, 0.1, True, 90)
+    >>> still = ("shape_volume", "B - A", 0.0, 0.0, 9.0, 80.0, 80.0, 0.0, False, 90)
+    >>> truth = PhantomTruth(pd.DataFrame([row, still], columns=EFFECT_COLUMNS), reference="A")
+    >>> truth.invariant(margin=0.5)
+    ('shape_volume',)
     """
 
     effects: pd.DataFrame

@@ -5,13 +5,10 @@ from typing import TYPE_CHECKING
 from causalimg.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from causalimg.imaging.acquisition import (
-        Acquisition,
-        acquisition_table,
-        read_acquisition,
-        with_acquisition,
-    )
+    from causalimg.imaging.acquisition import acquisition_table, read_acquisition, with_acquisition
+    from causalimg.imaging.acquisition_record import Acquisition
     from causalimg.imaging.check import header_problems
+    from causalimg.imaging.dicom_write import write_dicom
     from causalimg.imaging.phantom import simulate_patients, true_graph
     from causalimg.imaging.phantom_model import PhantomModel, Protocol, Scanner
     from causalimg.imaging.phantom_render import Patient, render
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
     from causalimg.imaging.write import write_volume
 
 _WHERE = {
-    "Acquisition": "acquisition",
+    "Acquisition": "acquisition_record",
     "ImageMask": "volume",
     "Patient": "phantom_render",
     "PhantomModel": "phantom_model",
@@ -39,6 +36,7 @@ _WHERE = {
     "simulate_patients": "phantom",
     "true_graph": "phantom",
     "with_acquisition": "acquisition",
+    "write_dicom": "dicom_write",
     "write_volume": "write",
 }
 __getattr__, __dir__ = lazy_names(__name__, _WHERE)
@@ -62,5 +60,6 @@ __all__ = [
     "simulate_patients",
     "true_graph",
     "with_acquisition",
+    "write_dicom",
     "write_volume",
 ]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,76 +19,12 @@ from causalimg.errors import (
     nearest,
 )
 from causalimg.imaging.acquisition_header import from_dicom, from_sidecar
+from causalimg.imaging.acquisition_record import COLUMNS, Acquisition
 from causalimg.imaging.dicom_file import is_dicom
 from causalimg.imaging.sidecar import grid_facts, sidecar
 from causalimg.parallel import Failure, ordered_map
 from causalimg.tables.cohort import Cohort
 
-
-def _column(keyword: str, unit: str = "", role: str = "context") -> Any:
-    return field(default=None, metadata={"keyword": keyword, "unit": unit, "role": role})
-
-
-@dataclass(frozen=True)
-class Acquisition:
-    """The protocol of one scan; None where the header does not say.
-
-    A number that differs between the slices of a series is None, but for tube current and
-    exposure, which are modulated by design and averaged; ``varying`` names them all. Patient's
-    sex, age and weight are covariates, everything else is context.
-
-    Examples
-    --------
-    >>> scan = Acquisition(manufacturer="SIEMENS", kvp=120.0)
-    >>> {name: value for name, value in scan.to_dict().items() if value is not None}
-    {'manufacturer': 'SIEMENS', 'kvp': 120.0}
-    """
-
-    modality: str | None = _column("Modality")
-    manufacturer: str | None = _column("Manufacturer")
-    manufacturer_original: str | None = _column("Manufacturer")
-    manufacturer_model_name: str | None = _column("ManufacturerModelName")
-    software_versions: str | None = _column("SoftwareVersions")
-    kvp: float | None = _column("KVP", "kV")
-    x_ray_tube_current_ma: float | None = _column("XRayTubeCurrent", "mA")
-    exposure_mas: float | None = _column("Exposure", "mAs")
-    convolution_kernel: str | None = _column("ConvolutionKernel")
-    slice_thickness_mm: float | None = _column("SliceThickness", "mm")
-    pixel_spacing_mm: float | None = _column("PixelSpacing", "mm")
-    pixel_spacing_column_mm: float | None = _column("PixelSpacing", "mm")
-    spacing_between_slices_mm: float | None = _column("SpacingBetweenSlices", "mm")
-    reconstruction_diameter_mm: float | None = _column("ReconstructionDiameter", "mm")
-    magnetic_field_strength_t: float | None = _column("MagneticFieldStrength", "T")
-    repetition_time_ms: float | None = _column("RepetitionTime", "ms")
-    echo_time_ms: float | None = _column("EchoTime", "ms")
-    flip_angle_deg: float | None = _column("FlipAngle", "degree")
-    contrast_agent: str | None = _column("ContrastBolusAgent")
-    radiopharmaceutical: str | None = _column("RadiopharmaceuticalCodeSequence")
-    reconstruction_method: str | None = _column("ReconstructionMethod")
-    patient_sex: str | None = _column("PatientSex", role="covariate")
-    patient_age_years: float | None = _column("PatientAge", "year", "covariate")
-    patient_weight_kg: float | None = _column("PatientWeight", "kg", "covariate")
-    series_hash: str | None = _column("SeriesInstanceUID", role="other")
-    varying: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return column name -> value, in a fixed order."""
-        return {name: getattr(self, name) for name in COLUMNS}
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per column: ``column, keyword, value, unit, role``."""
-        return pd.DataFrame(
-            [
-                (name, meta["keyword"], getattr(self, name), meta["unit"], meta["role"])
-                for name, meta in COLUMNS.items()
-            ],
-            columns=["column", "keyword", "value", "unit", "role"],
-        ).astype({"value": "object"})
-
-
-COLUMNS: dict[str, dict[str, str]] = {
-    entry.name: dict(entry.metadata) for entry in fields(Acquisition) if entry.metadata
-}
 _NUMERIC = [name for name, meta in COLUMNS.items() if meta["unit"]]
 
 
@@ -128,6 +63,17 @@ def read_acquisition(
         If the folder holds several series and none, or one that is not there, is asked for.
     MissingDependencyError
         If the image is DICOM and pydicom is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import json, tempfile
+    >>> from causalimg.imaging.write import write_volume
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> write_volume(folder / "P1.nii", np.zeros((2, 4, 4)), (2.0, 1.0, 1.0))
+    >>> _ = (folder / "P1.json").write_text(json.dumps({"Manufacturer": "GE", "KVP": 120}))
+    >>> read_acquisition(folder / "P1.nii").kvp
+    120.0
     """
     image = Path(path)
     if not image.exists():
@@ -166,6 +112,19 @@ def acquisition_table(
     pandas.DataFrame
         ``case_id``, the columns of `Acquisition`, and ``problem``: why a case could not be read,
         empty if it could.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import json, tempfile
+    >>> from causalimg.imaging.write import write_volume
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> write_volume(folder / "P1.nii", np.zeros((2, 4, 4)), (2.0, 1.0, 1.0))
+    >>> _ = (folder / "P1.json").write_text(json.dumps({"Manufacturer": "GE", "KVP": 120}))
+    >>> frame = pd.DataFrame({"case_id": ["P1"], "image": ["P1.nii"], "mask": ["P1.nii"]})
+    >>> cohort = Cohort(frame, folder=folder)
+    >>> acquisition_table(cohort)[["case_id", "manufacturer"]].values.tolist()
+    [['P1', 'GE']]
     """
     frame = cohort.frame
     uids = frame["series_uid"] if "series_uid" in frame.columns else [None] * len(frame)
@@ -205,6 +164,20 @@ def with_acquisition(
         If a keyword is not on the list; names the nearest.
     InvalidInputError
         If the cohort already has such a column, or no case states what was asked for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import json, tempfile
+    >>> from causalimg.imaging.write import write_volume
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> write_volume(folder / "P1.nii", np.zeros((2, 4, 4)), (2.0, 1.0, 1.0))
+    >>> _ = (folder / "P1.json").write_text(json.dumps({"Manufacturer": "GE", "KVP": 120}))
+    >>> frame = pd.DataFrame({"case_id": ["P1"], "image": ["P1.nii"], "mask": ["P1.nii"]})
+    >>> cohort = Cohort(frame, folder=folder)
+    >>> found = with_acquisition(cohort, ["KVP"])
+    >>> found.frame["kvp"].tolist(), found.roles["kvp"]
+    ([120.0], 'context')
     """
     wanted = None if keywords is None else _wanted(keywords)
     table = acquisition_table(cohort, n_jobs=n_jobs, weight="patient_weight_kg" in (wanted or ()))

@@ -41,6 +41,14 @@ def header_problems(cohort: Cohort, *, n_jobs: int = 1) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``case_id, column, problem``, one row each.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from causalimg.datasets import phantom_cohort
+    >>> cohort = phantom_cohort(tempfile.mkdtemp(), n_patients=1, size=16)
+    >>> len(header_problems(cohort))
+    0
     """
     frame = cohort.frame
     rows = []

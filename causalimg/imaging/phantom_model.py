@@ -30,6 +30,12 @@ class Scanner:
         Log odds of this scanner against the reference scanner, for each site.
     age_logit : float
         Change of the log odds for each 10 years of age.
+
+    Examples
+    --------
+    >>> even = {"S1": 0.0, "S2": 0.0, "S3": 0.0}
+    >>> Scanner("D", 1.6, 9.0, 0.5, 1.01, 1.0, site_logit=even, age_logit=0.3).psf_fwhm
+    1.6
     """
 
     name: str
@@ -44,7 +50,24 @@ class Scanner:
 
 @dataclass(frozen=True)
 class Protocol:
-    """One acquisition protocol: its slice thickness [mm] and who is scanned with it."""
+    """One acquisition protocol: its slice thickness [mm] and who is scanned with it.
+
+    Parameters
+    ----------
+    name : str
+    slice_thickness : float
+        [mm]
+    site_logit : mapping of str to float
+        Log odds of this protocol against the reference protocol, for each site.
+    age_logit : float
+        Change of the log odds for each 10 years of age.
+
+    Examples
+    --------
+    >>> even = {"S1": 0.0, "S2": 0.0, "S3": 0.0}
+    >>> Protocol("thin", 1.25, site_logit=even, age_logit=0.0).slice_thickness
+    1.25
+    """
 
     name: str
     slice_thickness: float

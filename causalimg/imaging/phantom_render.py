@@ -38,6 +38,13 @@ class Patient:
         Amplitude [HU] and correlation length [mm] of the texture inside the lesion.
     lesion_contrast : float
         Lesion minus background [HU].
+
+    Examples
+    --------
+    >>> from causalimg.imaging.phantom import simulate_patients
+    >>> row = simulate_patients(1, random_state=0).iloc[0].to_dict()
+    >>> Patient.of(row, entropy=0, index=0).case_id
+    'P0001'
     """
 
     case_id: str

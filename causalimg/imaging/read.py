@@ -92,6 +92,15 @@ def read_image_mask(
         If voxels inside the region are NaN or infinite.
     MissingDependencyError
         If a file is DICOM and pydicom is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from causalimg.datasets import phantom_cohort
+    >>> cohort = phantom_cohort(tempfile.mkdtemp(), n_patients=1, size=16)
+    >>> scan = read_image_mask(cohort.image_path("P0001"), cohort.mask_path("P0001"))
+    >>> scan.image.shape == scan.mask.shape
+    True
     """
     place, other = f"case {case_id!r}, column 'image'", f"case {case_id!r}, column 'mask'"
     if reach is not None and suv is None and _are_plain(image_path, mask_path, series, roi):
@@ -177,6 +186,14 @@ def read_volume(
     Raises
     ------
     ImageReadError, GeometryError, UnknownNameError, MissingDependencyError
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from causalimg.datasets import phantom_cohort
+    >>> cohort = phantom_cohort(tempfile.mkdtemp(), n_patients=1, size=16)
+    >>> read_volume(cohort.image_path("P0001")).array.shape[1:]
+    (16, 16)
     """
     check_suv(suv)
     found = _existing(Path(path), where)

@@ -155,7 +155,20 @@ def cut(scan: ImageMask, window: tuple[tuple[int, int], ...]) -> ImageMask:
 
 
 def pad(scan: ImageMask, width: int) -> ImageMask:
-    """Add ``width`` voxels on every side: the edge intensities, outside the region."""
+    """Add ``width`` voxels on every side: the edge intensities, outside the region.
+
+    Parameters
+    ----------
+    scan : ImageMask
+    width : int
+        [voxel]
+
+    Examples
+    --------
+    >>> scan = ImageMask(np.zeros((4, 5, 6)), np.ones((4, 5, 6), dtype=bool), (2.0, 1.0, 1.0))
+    >>> pad(scan, 1).image.shape
+    (6, 7, 8)
+    """
     return replace(
         scan,
         image=np.pad(scan.image, width, mode="edge"),

@@ -53,6 +53,20 @@ class Reach:
             for (first, stop), length, step in zip(bounds, shape, spacing, strict=True)
         )
 
+    def joined(self, other: Reach) -> Reach:
+        """Return a reach that covers both.
+
+        Examples
+        --------
+        >>> Reach(voxels=4).joined(Reach(voxels=1, length=15.0))
+        Reach(voxels=4, length=15.0, wrapping=0)
+        """
+        return Reach(
+            max(self.voxels, other.voxels),
+            max(self.length, other.length),
+            max(self.wrapping, other.wrapping),
+        )
+
     def _along(self, first: int, stop: int, length: int, step: float) -> tuple[int, int]:
         if self.wrapping and (first < self.wrapping or stop + self.wrapping > length):
             return 0, length

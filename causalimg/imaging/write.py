@@ -41,6 +41,14 @@ def write_volume(
     InvalidInputError
         If the array has not three dimensions, or the suffix is not a known image format of one
         file (``.mhd``, ``.nhdr`` and ``.hdr`` keep the voxels in a second one).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "image.nii.gz"
+    >>> write_volume(path, np.zeros((2, 4, 4)), (2.0, 1.0, 1.0))
+    >>> path.is_file()
+    True
     """
     import SimpleITK
 

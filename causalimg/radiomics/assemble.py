@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from causalimg.errors import InvalidInputError
+from causalimg.imaging.pictures import CasePictures, Source, relative
+from causalimg.imaging.thumbnail import Thumbnail
 from causalimg.parallel import Failure
 from causalimg.provenance import Provenance, digest
 from causalimg.radiomics.case import CaseOutcome, failure_row
 from causalimg.radiomics.ibsi_names import IBSI_FEATURES
 from causalimg.radiomics.names import Feature, describe
+from causalimg.radiomics.picture_store import PictureStore
 from causalimg.tables.cohort import Cohort
 from causalimg.tables.encode import is_categorical
 from causalimg.tables.features import Column, FeatureTable, failure_table
@@ -21,7 +24,11 @@ _NOT_CONTEXT = ("case_id", "image", "mask", "label", "roi", "series_uid")
 
 
 def feature_table(
-    cohort: Cohort, outcomes: Sequence[CaseOutcome | Failure], *, settings: Mapping[str, Any]
+    cohort: Cohort,
+    outcomes: Sequence[CaseOutcome | Failure],
+    *,
+    settings: Mapping[str, Any],
+    describe_feature: Callable[[str], Feature] | None = None,
 ) -> FeatureTable:
     """Make the table of a cohort from what came of its cases.
 
@@ -32,6 +39,9 @@ def feature_table(
         In the order of the cohort.
     settings : mapping
         What the values depend on, for the provenance.
+    describe_feature : callable, optional
+        From an engine's name for a feature to its column (`describer`); the feature dictionary of
+        both modes by default.
 
     Raises
     ------
@@ -48,7 +58,8 @@ def feature_table(
         else:
             done.append(outcome)
     names = list(dict.fromkeys(name for outcome in done for name in outcome.features))
-    known = [described(name) for name in names]
+    say = describe_feature or described
+    known = [say(name) for name in names]
     values = pd.DataFrame(
         {
             feature.name: [outcome.features.get(name, float("nan")) for outcome in done]
@@ -93,12 +104,38 @@ def feature_table(
     return FeatureTable(frame, tuple(columns), failure_table(failures), provenance)
 
 
+def case_pictures(
+    cohort: Cohort, outcomes: Sequence[CaseOutcome | Failure], store: PictureStore
+) -> CasePictures:
+    """Collect the pictures of the cases that have features, with the files they are from."""
+    paths = cohort.frame.set_index("case_id")[["image", "mask"]].astype(str)
+    found: list[tuple[Source, Thumbnail]] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Failure) or outcome.failure is not None:
+            continue
+        small = store.get(outcome.picture)
+        if small is None:
+            continue
+        image, mask = (relative(str(path), cohort.folder) for path in paths.loc[outcome.case_id])
+        found.append((Source(outcome.case_id, image, mask, outcome.image, outcome.mask), small))
+    return CasePictures.of(found)
+
+
 def described(name: str) -> Feature:
     """Describe a column of either mode."""
     column = IBSI_FEATURES.get(name)
     if column is None:
         return describe(name)
     return Feature(name, column.family, "original", column.unit, column.ibsi, column.tag)
+
+
+def describer(engine: Any) -> Callable[[str], Feature]:
+    """Return how the features of an engine are described: by itself, if it has ``describe``.
+
+    An engine with features of its own describes those, and hands the others to `described`.
+    """
+    own: Callable[[str], Feature] = getattr(engine, "describe", described)
+    return own
 
 
 def _type(series: pd.Series) -> str:

@@ -6,16 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from causalimg.errors import InvalidInputError
+from causalimg.imaging.pictures import CasePictures
 from causalimg.imaging.suv import check_suv
 from causalimg.imaging.volume import ImageMask
-from causalimg.radiomics.assemble import described, feature_table
-from causalimg.radiomics.case import Case, CaseTask
-from causalimg.radiomics.engine import make_engine
+from causalimg.parallel import Failure
+from causalimg.radiomics.assemble import case_pictures, describer, feature_table
+from causalimg.radiomics.case import CaseOutcome, CaseTask, cases_of
+from causalimg.radiomics.engine import Engine, make_engine
 from causalimg.radiomics.ibsi_settings import IbsiSettings
 from causalimg.radiomics.memory import MemoryBound, memory_limit
+from causalimg.radiomics.picture_store import PictureStore
 from causalimg.radiomics.reach import reach_of
 from causalimg.radiomics.schedule import run_cases
 from causalimg.radiomics.settings import ExtractionSettings
@@ -29,9 +30,10 @@ class RadiomicsExtractor:
 
     Parameters
     ----------
-    engine : str
-        ``"native"`` (also ``"auto"``), with PyRadiomics' values and nothing to compile, or
-        ``"pyradiomics"``.
+    engine : str or callable
+        ``"native"`` (also ``"auto"``), with PyRadiomics' values and nothing to compile,
+        ``"pyradiomics"``, the name of a registered plug-in, or a class that makes an engine from
+        `ExtractionSettings` (`causalimg.radiomics.engine.Engine`).
     image_types : sequence of str, or mapping of str to mapping
         ``original``, ``wavelet``, ``log``, ``square``, ``squareroot``, ``logarithm``,
         ``exponential``, ``gradient``, ``lbp2d``; as a mapping with options,
@@ -89,12 +91,21 @@ class RadiomicsExtractor:
         If a value is outside what it may be.
     MissingDependencyError
         If the engine is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from causalimg.datasets import phantom_cohort
+    >>> cohort = phantom_cohort(tempfile.mkdtemp(), n_patients=2, size=16)
+    >>> table = RadiomicsExtractor(feature_classes=["shape", "firstorder"]).extract(cohort)
+    >>> len(table.features), table.column("firstorder_mean").family, len(table.failures)
+    (32, 'firstorder', 0)
     """
 
     def __init__(
         self,
         *,
-        engine: str = "auto",
+        engine: str | Callable[[ExtractionSettings], Engine] = "auto",
         image_types: Sequence[str] | Mapping[str, Mapping[str, Any]] = ("original",),
         feature_classes: Sequence[str] | Mapping[str, Sequence[str] | None] | None = None,
         bin_width: float | None = 25.0,
@@ -157,7 +168,7 @@ class RadiomicsExtractor:
         cls,
         path: str | Path,
         *,
-        engine: str = "auto",
+        engine: str | Callable[[ExtractionSettings], Engine] = "auto",
         tolerance: float = 1e-4,
         store: CaseStore | str | Path | None = None,
         max_memory: int | str | None = None,
@@ -204,7 +215,8 @@ class RadiomicsExtractor:
             If the engine cannot compute features of this region.
         """
         values = self._engine.compute(scan)
-        return {described(name).name: value for name, value in values.items()}
+        describe = describer(self._engine)
+        return {describe(name).name: value for name, value in values.items()}
 
     def extract(
         self,
@@ -235,6 +247,38 @@ class RadiomicsExtractor:
             ``case_id``, the cohort's columns with their roles, then the features in an order that
             depends on the settings only.
         """
+        outcomes = self._outcomes(cohort, n_jobs, progress, _opened(store), None)
+        return self._table(cohort, outcomes)
+
+    def extract_with_pictures(
+        self,
+        cohort: Cohort,
+        *,
+        pictures: PictureStore | str | Path,
+        n_jobs: int = 1,
+        progress: Callable[[int, int], None] | None = None,
+        store: CaseStore | str | Path | None = None,
+    ) -> tuple[FeatureTable, CasePictures]:
+        """Return what `extract` gives, and a picture of each case made from the same reading.
+
+        ``pictures`` keeps each case's picture on disk; the others are as for `extract`.
+        """
+        kept = pictures if isinstance(pictures, PictureStore) else PictureStore(Path(pictures))
+        outcomes = self._outcomes(cohort, n_jobs, progress, _opened(store), kept)
+        return self._table(cohort, outcomes), case_pictures(cohort, outcomes, kept)
+
+    def _table(self, cohort: Cohort, outcomes: Sequence[CaseOutcome | Failure]) -> FeatureTable:
+        describe = describer(self._engine)
+        return feature_table(cohort, outcomes, settings=self.settings(), describe_feature=describe)
+
+    def _outcomes(
+        self,
+        cohort: Cohort,
+        n_jobs: int,
+        progress: Callable[[int, int], None] | None,
+        store: CaseStore | None,
+        pictures: PictureStore | None,
+    ) -> list[CaseOutcome | Failure]:
         task = CaseTask(
             engine=self._engine,
             made_by=f"{self._engine.name} {self._engine.version()}",
@@ -244,46 +288,13 @@ class RadiomicsExtractor:
             reach=reach_of(self._settings) if self._engine.name == "native" else None,
             memory=self._bound,
             suv=self._suv,
-            store=self._store if store is None else _opened(store),
+            store=self._store if store is None else store,
+            pictures=pictures,
         )
-        outcomes = run_cases(task, self._cases(cohort), n_jobs=n_jobs, progress=progress)
-        return feature_table(cohort, outcomes, settings=self.settings())
-
-    def _cases(self, cohort: Cohort) -> list[Case]:
-        labels: list[Any] = [None] * len(cohort.frame)
-        if "label" in cohort.frame.columns:
-            labels = [None if pd.isna(v) else int(v) for v in cohort.frame["label"]]
-        return [
-            Case(
-                str(case_id),
-                cohort.folder / str(image),
-                cohort.folder / str(mask),
-                self._label if label is None else label,
-                series,
-                roi,
-            )
-            for case_id, image, mask, label, series, roi in zip(
-                cohort.frame["case_id"],
-                cohort.frame["image"],
-                cohort.frame["mask"],
-                labels,
-                _texts(cohort, "series_uid"),
-                _texts(cohort, "roi"),
-                strict=True,
-            )
-        ]
+        return run_cases(task, cases_of(cohort, self._label), n_jobs=n_jobs, progress=progress)
 
 
 def _opened(store: CaseStore | str | Path | None) -> CaseStore | None:
-    return (
-        store
-        if store is None or isinstance(store, CaseStore)
-        else CaseStore(Path(store).absolute())
-    )
-
-
-def _texts(cohort: Cohort, column: str) -> list[str | None]:
-    """Return an optional text column of the cohort; None where a cell is empty or it is absent."""
-    if column not in cohort.frame.columns:
-        return [None] * len(cohort.frame)
-    return [None if pd.isna(v) or not str(v).strip() else str(v) for v in cohort.frame[column]]
+    if isinstance(store, str | Path):
+        return CaseStore(Path(store).absolute())
+    return store

@@ -82,6 +82,12 @@ class ExtractionSettings:
         Who owns the preprocessing and the features. In the mode ``ibsi`` only ``ibsi`` is used.
     ibsi : IbsiSettings or None
         The settings of the mode ``ibsi``.
+
+    Examples
+    --------
+    >>> settings = ExtractionSettings.of(image_types={"log": {"sigma": [1, 3]}}, bin_count=32)
+    >>> settings.bin_count, settings.bin_width
+    (32, None)
     """
 
     image_types: dict[str, dict[str, Any]]
