@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,52 +14,26 @@ from numpy.typing import NDArray
 
 from causalimg.atomic import write_text
 from causalimg.errors import IdentificationError, InvalidInputError, UnknownNameError, nearest
+from causalimg.graph.marks import (
+    GraphKind,
+    Mark,
+    check_marks,
+    directed_cycle,
+    drawn_ends,
+    edge_text,
+)
 from causalimg.provenance import Provenance
+from causalimg.registry import load
 from causalimg.schemas import read_document, validate
 
 if TYPE_CHECKING:
     import networkx as nx
 
+    from causalimg.graph.knowledge import Knowledge
+
+__all__ = ["CausalGraph", "GraphKind", "Mark", "directed_cycle"]
+
 SCHEMA_ID = "https://causalimg.org/schemas/causal_graph/1.0.0"
-
-
-class Mark(IntEnum):
-    """The mark at one end of an edge (the codes that pcalg uses for PAGs)."""
-
-    NONE = 0
-    CIRCLE = 1
-    ARROW = 2
-    TAIL = 3
-
-
-class GraphKind(StrEnum):
-    """What the marks mean; stated by the algorithm, not derived from the marks."""
-
-    DAG = "dag"
-    CPDAG = "cpdag"
-    ADMG = "admg"
-    PAG = "pag"
-
-
-_ALLOWED = {
-    GraphKind.DAG: {(Mark.TAIL, Mark.ARROW)},
-    GraphKind.CPDAG: {(Mark.TAIL, Mark.ARROW), (Mark.TAIL, Mark.TAIL)},
-    GraphKind.ADMG: {(Mark.TAIL, Mark.ARROW), (Mark.ARROW, Mark.ARROW)},
-}
-_NEAR = {Mark.CIRCLE: "o", Mark.ARROW: "<", Mark.TAIL: "-"}
-_FAR = {Mark.CIRCLE: "o", Mark.ARROW: ">", Mark.TAIL: "-"}
-
-
-def directed_cycle(directed: NDArray[np.bool_]) -> list[int]:
-    """Return the nodes left after stripping sources again and again: empty if acyclic."""
-    left = list(range(len(directed)))
-    while left:
-        inside = np.asarray(directed[np.ix_(left, left)].any(axis=0))
-        kept = [node for node, has in zip(left, inside, strict=True) if has]
-        if len(kept) == len(left):
-            return left
-        left = kept
-    return []
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,35 +93,7 @@ class CausalGraph:
                 )
             array.setflags(write=False)
             object.__setattr__(self, name, array)
-        self._check_marks()
-
-    def _check_marks(self) -> None:
-        marks = self.marks
-        if ((marks < 0) | (marks > 3)).any():
-            raise InvalidInputError("marks must be 0 (none), 1 (circle), 2 (arrow) or 3 (tail)")
-        bad = np.argwhere((marks == Mark.NONE) != (marks.T == Mark.NONE))
-        if len(bad) or marks.diagonal().any():
-            where = [self.nodes[i] for i in (bad[0] if len(bad) else [marks.diagonal().argmax()])]
-            raise InvalidInputError(f"an edge needs a mark at both ends and two nodes: {where}")
-        allowed = _ALLOWED.get(self.kind)
-        if allowed is not None:
-            for i, j in zip(*np.nonzero(np.triu(marks)), strict=True):
-                ends = tuple(sorted((Mark(marks[j, i]), Mark(marks[i, j])), reverse=True))
-                if ends not in allowed:
-                    raise InvalidInputError(
-                        f"a {self.kind} has no edge like {self._edge(int(i), int(j))}"
-                    )
-        if self.kind is not GraphKind.PAG:
-            cycle = directed_cycle(self.directed())
-            if cycle:
-                raise InvalidInputError(
-                    "the directed edges form a cycle among "
-                    + ", ".join(self.nodes[k] for k in cycle[:8])
-                )
-
-    def _edge(self, i: int, j: int) -> str:
-        a, b = Mark(self.marks[j, i]), Mark(self.marks[i, j])
-        return f"{self.nodes[i]} {_NEAR[a]}-{_FAR[b]} {self.nodes[j]}"
+        check_marks(self.nodes, self.marks, self.kind)
 
     # ---- reading -------------------------------------------------------------------------
 
@@ -201,7 +146,8 @@ class CausalGraph:
         """
         if self.kind is GraphKind.DAG:
             return
-        loose = [self._edge(int(i), int(j)) for i, j in np.argwhere(np.triu(self.undirected()))]
+        pairs = np.argwhere(np.triu(self.undirected()))
+        loose = [f"{self.nodes[i]} --- {self.nodes[j]}" for i, j in pairs]
         if self.kind is GraphKind.CPDAG and not loose:
             return
         named = "; ".join(loose[:5]) + ("; ..." if len(loose) > 5 else "")
@@ -239,34 +185,18 @@ class CausalGraph:
     @classmethod
     def from_networkx(cls, graph: nx.DiGraph) -> CausalGraph:
         """Make a DAG from a networkx DiGraph; edge attribute ``weight`` is kept."""
-        nodes = tuple(str(node) for node in graph.nodes)
-        place = {node: k for k, node in enumerate(graph.nodes)}
-        adjacency = np.zeros((len(nodes), len(nodes)), dtype=bool)
-        weights = np.zeros_like(adjacency, dtype=float)
-        for a, b, data in graph.edges(data=True):
-            adjacency[place[a], place[b]] = True
-            weights[place[a], place[b]] = data.get("weight", np.nan)
-        known = np.isfinite(weights[adjacency]).all() and adjacency.any()
-        return cls.from_directed(nodes, adjacency, weights=weights if known else None)
+        from causalimg.graph.io_networkx import from_networkx
+
+        return from_networkx(graph)
 
     def to_networkx(self) -> nx.DiGraph:
         """Return a networkx DiGraph; an unoriented edge becomes two edges with ``oriented=False``.
 
         Edge attributes: ``edge`` (as in `to_frame`), ``weight`` and ``support`` where known.
         """
-        import networkx as nx
+        from causalimg.graph.io_networkx import to_networkx
 
-        out: nx.DiGraph = nx.DiGraph(kind=str(self.kind))
-        out.add_nodes_from(self.nodes)
-        for row in self.to_frame().itertuples(index=False):
-            data: dict[str, Any] = {"edge": row.edge, "oriented": row.edge == "-->"}
-            for key in ("weight", "support"):
-                if np.isfinite(value := float(getattr(row, key))):
-                    data[key] = value
-            out.add_edge(row.source, row.target, **data)
-            if row.edge != "-->":
-                out.add_edge(row.target, row.source, **data)
-        return out
+        return to_networkx(self)
 
     # ---- out -----------------------------------------------------------------------------
 
@@ -277,23 +207,18 @@ class CausalGraph:
         ``weight``, ``support`` (share of resamples with any edge), ``direction_support`` (share
         with the arrow as drawn).
         """
-        rows = []
-        for i, j in np.argwhere(np.triu(self.marks != Mark.NONE)):
-            near, far = Mark(self.marks[j, i]), Mark(self.marks[i, j])
-            if near is Mark.ARROW and far is not Mark.ARROW:
-                i, j, near, far = j, i, far, near
-            rows.append(
-                {
-                    "source": self.nodes[i],
-                    "target": self.nodes[j],
-                    "edge": f"{_NEAR[near]}-{_FAR[far]}",
-                    "weight": np.nan if self.weights is None else self.weights[i, j],
-                    "support": np.nan
-                    if self.support is None
-                    else self.support[i, j] + self.support[j, i],
-                    "direction_support": np.nan if self.support is None else self.support[i, j],
-                }
+        weights, support = self.weights, self.support
+        rows = [
+            (
+                self.nodes[i],
+                self.nodes[j],
+                edge_text(near, far),
+                np.nan if weights is None else weights[i, j],
+                np.nan if support is None else support[i, j] + support[j, i],
+                np.nan if support is None else support[i, j],
             )
+            for i, j, near, far in drawn_ends(self.marks)
+        ]
         columns = ["source", "target", "edge", "weight", "support", "direction_support"]
         return pd.DataFrame(rows, columns=columns)
 
@@ -340,6 +265,28 @@ class CausalGraph:
             If the file is missing, or not a graph of this version.
         """
         return cls.from_dict(read_document(path, "causal_graph"))
+
+    @property
+    def plot(self) -> Any:
+        """Plots of this graph: ``plot.graph()``, ``plot.support()``."""
+        return load("causalimg.plots", "causal_graph")(self)
+
+    def explore(
+        self,
+        *,
+        fitted: Any = None,
+        knowledge: Knowledge | None = None,
+        compare: CausalGraph | None = None,
+        height: int = 520,
+    ) -> Any:
+        """Show the graph in a notebook, to look into, compare with another, and mark.
+
+        ``fitted`` (what found the graph) gives the evidence for each pair; marks are added to
+        ``knowledge``, by default that of ``fitted``; ``height`` is in px. Returns a `GraphView`
+        with ``knowledge`` and ``save(path)`` (`causalimg.report.explore.explore`).
+        """
+        view = load("causalimg.plots", "explore")
+        return view(self, fitted=fitted, knowledge=knowledge, compare=compare, height=height)
 
     def __repr__(self) -> str:
         return (

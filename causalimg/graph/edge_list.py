@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from causalimg.errors import InvalidInputError, UnknownNameError, nearest
 from causalimg.graph.core import CausalGraph, GraphKind, Mark
+from causalimg.graph.marks import drawn_ends
 
 NamedEdge = tuple[str, str, Mark, Mark]
 
@@ -21,13 +22,7 @@ def drawn_edges(graph: CausalGraph) -> list[tuple[int, int, Mark, Mark]]:
     >>> drawn_edges(CausalGraph.from_directed(("b", "a"), [[0, 0], [1, 0]]))
     [(1, 0, <Mark.TAIL: 3>, <Mark.ARROW: 2>)]
     """
-    out = []
-    for i, j in np.argwhere(np.triu(graph.marks != Mark.NONE)):
-        near, far = Mark(graph.marks[j, i]), Mark(graph.marks[i, j])
-        if near is Mark.ARROW and far is not Mark.ARROW:
-            i, j, near, far = j, i, far, near
-        out.append((int(i), int(j), near, far))
-    return out
+    return drawn_ends(graph.marks)
 
 
 def implied_kind(edges: Sequence[NamedEdge]) -> GraphKind:

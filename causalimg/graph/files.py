@@ -84,6 +84,15 @@ def read_graph(
         If the file is missing or not text.
     InvalidInputError
         Naming the file, and the line that is not understood.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "drawn.dagitty"
+    ...     _ = path.write_text("dag { age -> scanner; age -> size }")
+    ...     read_graph(path).children("age")
+    ('scanner', 'size')
     """
     chosen = _format(path, format)
     if kind is not None and chosen in ("json", "graphml", "dot", "dagitty"):

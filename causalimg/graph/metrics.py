@@ -29,6 +29,10 @@ def dag_to_cpdag(graph: CausalGraph) -> CausalGraph:
 
     An edge is oriented where every DAG with the same conditional independences agrees.
 
+    Parameters
+    ----------
+    graph : CausalGraph
+
     Raises
     ------
     IdentificationError
@@ -58,6 +62,11 @@ def shd(graph: CausalGraph, truth: CausalGraph) -> int:
 
     A reversed arrow and an arrow against an unoriented edge count one. Node order is free.
 
+    Parameters
+    ----------
+    graph, truth : CausalGraph
+        Of the same nodes, in any order.
+
     Raises
     ------
     InvalidInputError
@@ -84,6 +93,18 @@ def shd_cpdag(graph: CausalGraph, truth: CausalGraph) -> int:
     """Return the structural Hamming distance between the two equivalence classes.
 
     A DAG is turned into its CPDAG first; a CPDAG is taken as it is.
+
+    Parameters
+    ----------
+    graph, truth : CausalGraph
+        Of the same nodes, in any order.
+
+    Examples
+    --------
+    >>> one = CausalGraph.from_directed(("a", "b"), [[0, 1], [0, 0]])
+    >>> two = CausalGraph.from_directed(("a", "b"), [[0, 0], [1, 0]])
+    >>> shd(one, two), shd_cpdag(one, two)
+    (1, 0)
     """
     pair = [dag_to_cpdag(g) if g.kind is GraphKind.DAG else g for g in (graph, truth)]
     return shd(pair[0], pair[1])
@@ -104,6 +125,12 @@ class GraphComparison:
         Share of the estimate's arrows that are the same arrow in the truth.
     orientation_recall : float
         Share of the truth's arrows that the estimate has.
+
+    Examples
+    --------
+    >>> truth = CausalGraph.from_directed(("a", "b", "c"), [[0, 1, 1], [0, 0, 0], [0, 0, 0]])
+    >>> compare(truth, truth).to_frame()[["shd", "skeleton_f1"]].values.tolist()
+    [[0.0, 1.0]]
     """
 
     shd: int
@@ -126,6 +153,11 @@ def _share(part: int, whole: int) -> float:
 
 def compare(graph: CausalGraph, truth: CausalGraph) -> GraphComparison:
     """Score an estimated graph against the truth.
+
+    Parameters
+    ----------
+    graph, truth : CausalGraph
+        Of the same nodes, in any order.
 
     Examples
     --------

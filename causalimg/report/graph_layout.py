@@ -148,7 +148,11 @@ def _tier_of(
 
 
 def arrange(
-    column: dict[int, int], edges: Sequence[tuple[int, int]], size: dict[int, float]
+    column: dict[int, int],
+    edges: Sequence[tuple[int, int]],
+    size: dict[int, float],
+    *,
+    lane: float = _LANE,
 ) -> Layout:
     """Order the nodes of every column and give them heights.
 
@@ -158,6 +162,8 @@ def arrange(
     edges : sequence of (int, int)
     size : dict of int to float
         Height of each node, with its margin.
+    lane : float
+        Height of the room that an edge takes in a column that it passes through.
     """
     n_columns = 1 + max(column.values(), default=0)
     items: list[list[int]] = [[] for _ in range(n_columns)]
@@ -173,7 +179,7 @@ def arrange(
         previous = left
         for at in range(column[left] + 1, column[right]):
             items[at].append(fresh)
-            heights[fresh] = _LANE
+            heights[fresh] = lane
             links.append((previous, fresh))
             chain.append(fresh)
             previous = fresh

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from causalimg.atomic import write_text
-from causalimg.recovery import recovery
-from causalimg.report import rows, sections
-from causalimg.report.plots import equivalence, forest, graph, love, overlap, truth_scatter, volcano
-from causalimg.report.style import figure_to_svg, without_control
+from causalimg.report import parts, rows, sections
+from causalimg.report.case_data import case_data
+from causalimg.report.explorer import effect_data
+from causalimg.report.graph_view import graph_view_assets, safe_json
+from causalimg.report.style import without_control
 from causalimg.report.words import answer, number, plural, share, treatment_of
 from causalimg.study_result import StudyResult
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
-    from matplotlib.axes import Axes
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_MOST_CONTRASTS = 4
-_MOST_LEVELS = 4
+_STYLES = ("base.css", "tables.css", "cases.css", "print.css")
+_SCRIPTS = ("page.js", "effects.js", "strip.js", "cases.js")
 _SHOWN = 25
 
 
@@ -39,13 +41,37 @@ def render(result: StudyResult) -> str:
     str
         No reference to a network; every name from the data is escaped; equal studies give equal
         text.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from causalimg.config import StudyConfig
+    >>> from causalimg.tables.features import FeatureTable
+    >>> frame = pd.DataFrame({"case_id": ["P1", "P2"], "glcm_contrast": [4.1, 5.6]})
+    >>> table = FeatureTable.from_frame(frame, roles={"case_id": "id"})
+    >>> config = StudyConfig.parse({"study": {"name": "pilot"}})
+    >>> result = StudyResult(config, Path("results"), None, table)
+    >>> "http://" in render(result).replace("http://www.w3.org", "")
+    False
     """
     from markupsafe import Markup
 
     treatment = treatment_of(result)
+    cases = case_data(result)
+    notes = cases.pop("notes")
+    effects = effect_data(result)
+    styles, scripts = [_read(name) for name in _STYLES], [_read(name) for name in _SCRIPTS]
+    if result.graph is not None:
+        style, script = graph_view_assets()
+        styles.insert(0, style)
+        scripts.insert(0, script)
+    head, body = _tidy(_read("head.js")), _tidy("\n".join(scripts))
     content: dict[str, Any] = {
-        "css": Markup(_read("report.css")),
-        "js": Markup(_read("report.js")),
+        "policy": _policy(head, body),
+        "css": Markup("\n".join(styles)),
+        "head_script": Markup(head),
+        "script": Markup(body),
+        "data": Markup(safe_json({"effects": effects or None, "cases": cases})),
         "title": result.config.report.title or result.config.study.name,
         "treatment": treatment or "treatment",
         "result": result,
@@ -59,15 +85,16 @@ def render(result: StudyResult) -> str:
         "shown": _SHOWN,
         "refused": [refusal.stage for refusal in result.refusals],
         "confidence": "95 %",
-        **_effect_parts(result),
-        **_graph_parts(result),
-        **_invariant_parts(result),
-        **_truth_parts(result),
+        "case_notes": notes,
+        "plan": rows.plan_rows(result),
+        **parts.effect_parts(result),
+        **parts.graph_parts(result),
+        **parts.invariant_parts(result),
+        **parts.truth_parts(result),
     }
     if result.config.effects is not None:
         content["confidence"] = f"{100 * (1 - result.config.effects.alpha):g} %"
-    text = _environment().get_template("report.html.j2").render(content)
-    return re.sub(r"[ \t]+\n", "\n", re.sub(r"\n\s*\n+", "\n", text)).strip() + "\n"
+    return _tidy(_environment().get_template("page.html.j2").render(content)) + "\n"
 
 
 def write_report(result: StudyResult, path: str | Path) -> None:
@@ -78,96 +105,38 @@ def write_report(result: StudyResult, path: str | Path) -> None:
     result : StudyResult
     path : path
         The HTML file; its folder is made.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> from causalimg.config import StudyConfig
+    >>> from causalimg.tables.features import FeatureTable
+    >>> frame = pd.DataFrame({"case_id": ["P1", "P2"], "glcm_contrast": [4.1, 5.6]})
+    >>> table = FeatureTable.from_frame(frame, roles={"case_id": "id"})
+    >>> config = StudyConfig.parse({"study": {"name": "pilot"}})
+    >>> result = StudyResult(config, Path("results"), None, table)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_report(result, Path(folder) / "report.html")
+    ...     (Path(folder) / "report.html").is_file()
+    True
     """
     write_text(path, render(result))
 
 
-def _svg(ax: Axes, title: str, name: str) -> Markup:
-    from markupsafe import Markup
-
-    figure = ax.get_figure(root=True)
-    if figure is None:
-        return Markup("")
-    return Markup(figure_to_svg(figure, title=title, name=name))
+def _tidy(text: str) -> str:
+    """Drop blank lines and blanks at the end of lines."""
+    return re.sub(r"[ \t]+\n", "\n", re.sub(r"\n\s*\n+", "\n", text)).strip()
 
 
-def _effect_parts(result: StudyResult) -> dict[str, Any]:
-    effects = result.effects
-    parts: dict[str, Any] = {"effect_rows": [], "contrast_figures": [], "love": None,
-                             "overlaps": [], "levels": [], "contrasts": []}  # fmt: skip
-    if effects is None:
-        return parts
-    parts["effect_rows"] = rows.effect_rows(result)
-    parts["contrasts"] = rows.contrast_rows(result)
-    parts["levels"] = rows.level_rows(result)
-    for k, name in enumerate(effects.contrasts[:_MOST_CONTRASTS]):
-        parts["contrast_figures"].append(
-            {
-                "contrast": name,
-                "volcano": _svg(volcano(effects, contrast=name),
-                                f"Volcano plot of the effects {name}", f"volcano {k}"),
-                "forest": _svg(
-                    forest(effects, contrast=name, naive=result.naive, truth=result.truth),
-                    f"Forest plot of the largest effects {name}", f"forest {k}"),
-            }
-        )  # fmt: skip
-    if effects.balance is not None and len(effects.balance):
-        parts["love"] = _svg(
-            love(effects.balance), "Covariate balance before and after weighting", "love"
-        )
-    if result.propensity is not None:
-        names = rows.propensity_levels(result.propensity)
-        chosen = names[1:] if len(names) == 2 else names[:_MOST_LEVELS]
-        parts["overlaps"] = [
-            _svg(overlap(result.propensity, name), f"Overlap of the propensity of {name}",
-                 f"overlap {k}")
-            for k, name in enumerate(chosen)
-        ]  # fmt: skip
-    return parts
-
-
-def _graph_parts(result: StudyResult) -> dict[str, Any]:
-    parts: dict[str, Any] = {
-        "graph": None,
-        "clusters": rows.cluster_rows(result.redundancy),
-        "unused": rows.unused_rows(result.redundancy),
-    }
-    if result.graph is None:
-        return parts
-    drawn = graph(result.graph, tiers=rows.tiers_of(result) or None,
-                  roles=rows.roles_of(result))  # fmt: skip
-    edges = rows.edge_rows(result.graph)
-    return parts | {
-        "graph": _svg(drawn, "The causal graph", "graph"),
-        "edges": edges,
-        "kind": rows.KIND_WORDS[result.graph.kind],
-        "n_unoriented": sum(row["edge"] != "→" for row in edges),
-        "has_support": result.graph.support is not None,
-        "has_weights": any(row["weight"] for row in edges),
-    }
-
-
-def _invariant_parts(result: StudyResult) -> dict[str, Any]:
-    found = result.invariant
-    if found is None:
-        return {"invariant": None}
-    return {
-        "invariant": found,
-        "counts": found.counts(),
-        "equivalence": _svg(equivalence(found), "Effects against the margin", "equivalence"),
-        "evidence": {name: rows.evidence_rows(result, name) for name in found.counts()},
-    }
-
-
-def _truth_parts(result: StudyResult) -> dict[str, Any]:
-    if result.truth is None or result.effects is None or result.effects.estimable.empty:
-        return {"recovery": None}
-    found = recovery(result.effects, result.naive, result.invariant, result.truth)
-    return {
-        "recovery": found,
-        "truth_figure": _svg(truth_scatter(result.effects, result.truth, result.naive),
-                             "Estimated against true effects", "truth"),
-    }  # fmt: skip
+def _policy(*scripts: str) -> str:
+    """Allow the page its own scripts, styles and pictures, and nothing else from anywhere."""
+    hashes = (hashlib.sha256(script.encode("utf-8")).digest() for script in scripts)
+    allowed = " ".join(f"'sha256-{base64.b64encode(each).decode()}'" for each in hashes)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:;"
+        " base-uri 'none'; form-action 'none'"
+    )
 
 
 def _one_line(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from causalimg.errors import UnknownNameError, check_columns, nearest
+from causalimg.errors import InvalidInputError, UnknownNameError, check_columns, nearest
 from causalimg.report.plots_effects import nothing
 from causalimg.report.style import (
     PALETTE,
@@ -44,6 +44,12 @@ def love(balance: pd.DataFrame, *, n: int = 40, ax: Axes | None = None) -> Axes:
     Returns
     -------
     matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> balance = pd.DataFrame({"covariate": ["age"], "smd_raw": [0.4], "smd_weighted": [0.02]})
+    >>> love(balance).get_xlabel()
+    '|standardised mean difference|'
     """
     check_columns(balance, ["covariate", "smd_raw", "smd_weighted"], "balance table")
     sizes = pd.DataFrame(
@@ -81,14 +87,23 @@ def love(balance: pd.DataFrame, *, n: int = 40, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def overlap(propensity: pd.DataFrame, level: str, *, ax: Axes | None = None) -> Axes:
+def overlap(
+    propensity: pd.DataFrame,
+    level: str,
+    *,
+    received: pd.Series | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the propensity of one level among those who got it (up) and the others (down).
 
     Parameters
     ----------
     propensity : pandas.DataFrame
-        ``level`` received, and one column with the probability of each level.
+        One column with the probability of each level, as ``propensity_`` of a fitted estimator,
+        and ``level``, the level received.
     level : str
+    received : pandas.Series, optional
+        The level received, in place of a column ``level``: the treatment column of the table.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -98,30 +113,45 @@ def overlap(propensity: pd.DataFrame, level: str, *, ax: Axes | None = None) -> 
     Raises
     ------
     UnknownNameError
-        If the table has no such level.
+        If the table has no such level, or no column ``level`` and ``received`` is not given.
+    InvalidInputError
+        If ``received`` has another number of cases.
+
+    Examples
+    --------
+    >>> propensity = pd.DataFrame({"A": [0.7, 0.4], "B": [0.3, 0.6]})
+    >>> overlap(propensity, "B", received=pd.Series(["A", "B"])).get_ylabel()
+    'cases'
     """
     from matplotlib.ticker import MaxNLocator
 
+    if received is not None:
+        if len(received) != len(propensity):
+            raise InvalidInputError(
+                f"received has {len(received)} cases and the propensities {len(propensity)}; give"
+                " the treatment column of the table that was fitted"
+            )
+        propensity = propensity.assign(level=received.to_numpy())
     check_columns(propensity, ["level"], "propensity table")
     known = [str(name) for name in propensity.columns if name not in ("case_id", "level")]
     if level not in known:
         raise UnknownNameError(
             f"no level {level!r}{nearest(level, known)} (levels: {', '.join(known)})"
         )
-    received = propensity["level"].astype(str).to_numpy()
+    had = propensity["level"].astype(str)
     chance = propensity[level].to_numpy(dtype=float)
     edges = np.linspace(0, 1, 26)
     middle, width = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
     with style():
         own = ax is None
         ax = axes(ax, (5.6, 3.1))
-        up, _ = np.histogram(chance[received == level], bins=edges)
+        up, _ = np.histogram(chance[had == level], bins=edges)
         ax.bar(middle, up, width=0.92 * width, color=PALETTE["orange"], linewidth=0,
                label=f"had {shorten(level, 24)} (n = {int(up.sum())})")  # fmt: skip
         below = np.zeros(len(middle))
         others = [name for name in known if name != level]
         for k, name in enumerate(others):
-            down, _ = np.histogram(chance[received == name], bins=edges)
+            down, _ = np.histogram(chance[had == name], bins=edges)
             ax.bar(middle, -down, width=0.92 * width, bottom=-below, linewidth=0,
                    color=PALETTE[_SERIES[k % len(_SERIES)]],
                    label=f"had {shorten(name, 24)} (n = {int(down.sum())})")  # fmt: skip
@@ -156,7 +186,24 @@ def equivalence(invariant_set: InvariantSet, *, n: int = 40, ax: Axes | None = N
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    InvalidInputError
+        If the set is not one of stable measurements: the others have no margin.
+
+    Examples
+    --------
+    >>> from causalimg.tables.invariant_set import EVIDENCE_COLUMNS
+    >>> evidence = pd.DataFrame(
+    ...     [["volume", "stable", "B - A", 0.0, -0.1, 0.1, 0.01, 0.01, 90, None]],
+    ...     columns=EVIDENCE_COLUMNS,
+    ... )
+    >>> found = InvariantSet(("volume",), "stable_measurement", "scanner", 0.2, evidence)
+    >>> [label.get_text() for label in equivalence(found).get_yticklabels()]
+    ['volume']
     """
+    require_margin(invariant_set)
     rows = _chosen(invariant_set, n)
     margin = float(invariant_set.margin)
     with style():
@@ -184,6 +231,15 @@ def equivalence(invariant_set: InvariantSet, *, n: int = 40, ax: Axes | None = N
         ax.spines["left"].set_visible(False)
         legend_above(ax, own=own, columns=3)
     return ax
+
+
+def require_margin(invariant_set: InvariantSet) -> None:
+    """Refuse a set whose evidence is not an effect against a margin."""
+    if invariant_set.meaning != "stable_measurement":
+        raise InvalidInputError(
+            f"this set means {invariant_set.meaning!r}; effects against a margin belong to"
+            " 'stable_measurement' (StableFeatures)"
+        )
 
 
 def _chosen(invariant_set: InvariantSet, n: int) -> pd.DataFrame:

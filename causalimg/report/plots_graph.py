@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from causalimg.errors import UnknownNameError, nearest
 from causalimg.graph.core import CausalGraph, Mark
 from causalimg.report.graph_drawing import LINE, ROLE_COLOURS, Boxes, Drawing, make_boxes
 from causalimg.report.graph_layout import Layout, arrange, columns, edges_of
+from causalimg.report.plots_discovery import support
 from causalimg.report.plots_effects import nothing
 from causalimg.report.style import axes, shorten, style
 
@@ -52,6 +54,12 @@ def graph(
     ------
     UnknownNameError
         If a tier names a node that the graph lacks.
+
+    Examples
+    --------
+    >>> made = CausalGraph.from_directed(("age", "size"), [[0, 1], [0, 0]])
+    >>> ax = graph(made, roles={"age": "covariate", "size": "feature"})
+    >>> ax.figure.savefig("graph.svg")  # doctest: +SKIP
     """
     nodes = causal_graph.nodes
     for name in (name for tier in tiers or () for name in tier):
@@ -132,3 +140,43 @@ def _note(names: Sequence[str], width: float) -> list[str]:
         shorten(name, 48) for name in names
     )
     return textwrap.wrap(said, max(40, int(width / 0.072)))
+
+
+@dataclass(frozen=True)
+class GraphPlots:
+    """The plots of one causal graph: ``graph.plot.graph()``, ``graph.plot.support()``.
+
+    Parameters
+    ----------
+    causal_graph : CausalGraph
+
+    Examples
+    --------
+    >>> made = CausalGraph.from_directed(
+    ...     ("age", "size"), [[0, 1], [0, 0]], support=np.array([[0.0, 0.9], [0.1, 0.0]])
+    ... )
+    >>> GraphPlots(made).support().get_xlabel()
+    'effect'
+    """
+
+    causal_graph: CausalGraph
+
+    def graph(
+        self,
+        *,
+        tiers: Sequence[Sequence[str]] | None = None,
+        roles: Mapping[str, str] | None = None,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw the graph from left to right (see `graph`)."""
+        return graph(self.causal_graph, tiers=tiers, roles=roles, ax=ax)
+
+    def support(
+        self,
+        *,
+        tiers: Sequence[Sequence[str]] | None = None,
+        n: int = 40,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw the share of resamples with each edge (see `support`)."""
+        return support(self.causal_graph, tiers=tiers, n=n, ax=ax)

@@ -30,51 +30,62 @@ def records(frame: pd.DataFrame) -> Iterable[Any]:
     return frame.itertuples(index=False)
 
 
-def effect_rows(result: StudyResult) -> list[dict[str, Any]]:
-    """Return one row per feature and contrast, the largest effect first."""
+def effect_rows(result: StudyResult, *, most: int) -> list[dict[str, Any]]:
+    """Return the features and contrasts with the largest effects, for a page without scripts."""
     if result.effects is None:
         return []
     verdicts: dict[str, str] = {}
     if result.invariant is not None:
         evidence = result.invariant.evidence
         verdicts = dict(zip(evidence["feature"], evidence["verdict"], strict=True))
-    beside: dict[tuple[str, str], float] = {}
-    if result.naive is not None:
-        good = result.naive.estimable
-        keys = zip(good["outcome"], good["contrast"], strict=True)
-        beside = dict(zip(keys, good["effect_sd"].astype(float), strict=True))
-    units = {column.name: column for column in result.table.columns}
+    beside = naive_effects(result)
     rows = []
-    for row in records(result.effects.frame):
+    for row in records(largest_first(result.effects.frame).head(most)):
         sd = float(row.outcome_sd)
         ok = row.status == "ok"
-        column = units.get(row.outcome)
         verdict = verdicts.get(row.outcome, "")
         rows.append(
             {
                 "feature": row.outcome,
-                "family": "" if column is None else column.family,
-                "unit": "" if column is None or column.unit in ("", "1") else column.unit,
                 "contrast": row.contrast,
                 "ok": ok,
                 "reason": row.reason,
-                "size": float(row.effect_sd) if ok else np.nan,
                 "effect": signed(row.effect_sd),
                 "interval": f"{signed(row.ci_low / sd)} to {signed(row.ci_high / sd)}"
                 if ok and sd > 0
                 else "",
-                "raw": number(row.estimate),
-                "naive_size": beside.get((row.outcome, row.contrast), np.nan),
                 "naive": signed(beside.get((row.outcome, row.contrast), np.nan)),
-                "q_size": float(row.q) if ok else np.nan,
                 "q": probability(row.q),
                 "significant": ok and float(row.q) < 0.05,
                 "verdict": verdict if ok else "not_estimable",
                 "said": VERDICT_WORDS.get(verdict, "") if ok else "not estimable",
             }
         )
-    rows.sort(key=lambda item: (not item["ok"], -abs(item["size"]) if item["ok"] else 0.0))
     return rows
+
+
+def largest_first(effects: pd.DataFrame) -> pd.DataFrame:
+    """Order effects by their size [SD]; those that cannot be estimated come last."""
+    size = effects["effect_sd"].astype(float).abs().to_numpy()
+    size = np.where((effects["status"] == "ok").to_numpy() & np.isfinite(size), size, -1.0)
+    return effects.iloc[np.argsort(-size, kind="stable")].reset_index(drop=True)
+
+
+def naive_effects(result: StudyResult) -> dict[tuple[str, str], float]:
+    """Return (feature, contrast) -> unadjusted difference [SD]."""
+    if result.naive is None:
+        return {}
+    good = result.naive.estimable
+    keys = zip(good["outcome"].astype(str), good["contrast"].astype(str), strict=True)
+    return dict(zip(keys, good["effect_sd"].astype(float), strict=True))
+
+
+def plan_rows(result: StudyResult) -> dict[str, Any] | None:
+    """Return the constraint plan as a table of words."""
+    if result.plan is None:
+        return None
+    frame = result.plan.to_frame().drop(columns="probability")
+    return {"columns": list(frame.columns), "rows": frame.astype(str).values.tolist()}
 
 
 def level_rows(result: StudyResult) -> list[dict[str, str]]:

@@ -88,7 +88,8 @@ def _quartiles(part: pd.Series) -> str:
 
 def provenances(result: StudyResult) -> dict[str, Provenance]:
     """Return every provenance there is, by stage, in the order of the study."""
-    found = {} if result.cohort.provenance is None else {"cohort": result.cohort.provenance}
+    made = None if result.cohort is None else result.cohort.provenance
+    found = {} if made is None else {"cohort": made}
     found |= result.provenance()
     if result.naive is not None and result.naive.provenance is not None:
         found["naive difference"] = result.naive.provenance

@@ -122,12 +122,9 @@ def axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
     """Return ``ax``, or the axes of a new figure of ``size`` [inch] outside pyplot's memory."""
     if ax is not None:
         return ax
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from causalimg.report.shown_figure import ShownFigure
 
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure.add_subplot()
+    return ShownFigure.with_axes(size)[1]
 
 
 def legend_above(ax: Axes, *, own: bool, columns: int = 2) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import xml.etree.ElementTree as ET
 
@@ -38,6 +39,15 @@ def test_pyplot_has_no_memory_of_the_figures():
     before = plt.get_fignums()
     drawn()
     assert plt.get_fignums() == before
+
+
+def test_a_notebook_shows_axes_and_figure_without_pyplot():
+    with style():
+        ax = axes(None, (3, 2))
+        ax.plot([0, 1], [1, 2])
+    for shown in (ax, ax.figure):
+        assert shown._repr_png_().startswith(b"\x89PNG")
+    assert pickle.loads(pickle.dumps(ax))._repr_png_().startswith(b"\x89PNG")
 
 
 def test_svg_is_one_element_with_a_name():
