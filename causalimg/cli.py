@@ -3,27 +3,58 @@
 from __future__ import annotations
 
 import sys
+import traceback
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from causalimg import image_stages, table_stages
+from causalimg import graph_stages, image_stages, result_stages, table_stages
 from causalimg.errors import CausalImgError, InvalidInputError
-from causalimg.options import AsJson, Jobs, Quiet, Seed, screen_of
+from causalimg.options import AsJson, Jobs, Quiet, Seed, example, screen_of
 
 app = typer.Typer(
     name="causalimg",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Causal discovery and inference for imaging features.\n\n"
-    "Exit status: 0 all went well; 1 a case failed or a stage was refused (everything else is"
-    " there); 2 the command could not run.",
+    epilog=example(
+        "causalimg demo                                  # a cohort with a known answer",
+        "causalimg init cohort.csv                       # writes study.toml",
+        "causalimg validate study.toml",
+        "causalimg run study.toml --out results",
+        "causalimg --install-completion                  # completes names and columns",
+    ),
 )
 
 
-@app.command()
+def _version(wanted: bool) -> None:
+    if wanted:
+        from causalimg import __version__
+
+        typer.echo(f"causalimg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def everything(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error; goes anywhere.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Causal discovery and inference for imaging features.
+
+    Exit status: 0 all went well; 1 a case failed, a stage was refused or a check found something
+    (everything else is there); 2 the command could not run, and says why; 3 a defect of the
+    program.
+    """
+
+
+@app.command(epilog=example("causalimg demo --folder demo --patients 600"))
 def demo(
     folder: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("demo"),
     patients: Annotated[int, typer.Option(help="Simulated patients.")] = 600,
@@ -56,9 +87,9 @@ def demo(
     raise typer.Exit(0 if result.complete else 1)
 
 
-@app.command()
+@app.command(epilog=example("causalimg run study.toml --out results"))
 def run(
-    study: Annotated[Path, typer.Argument(help="The study file (.toml).")],
+    study: Annotated[Path, typer.Argument(help="The study file (.toml).", metavar="STUDY")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of results.")] = Path("results"),
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -75,27 +106,42 @@ def run(
     raise typer.Exit(0 if result.complete else 1)
 
 
-@app.command()
+@app.command(
+    epilog=example(
+        "causalimg init cohort.csv          # images and masks",
+        "causalimg init features.csv        # features extracted elsewhere",
+    )
+)
 def init(
-    cohort: Annotated[Path, typer.Argument(help="Cohort file: case_id, image, mask, ...")],
+    cohort: Annotated[
+        Path,
+        typer.Argument(
+            help="Cohort file (case_id, image, mask, ...) or a table of features.",
+            metavar="COHORT",
+        ),
+    ],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Default: beside it.")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Write a commented study file from the columns of a cohort."""
-    from causalimg.study_file import draft
+    """Write a commented study file from the columns of a cohort or of a table of features."""
+    from causalimg.atomic import write_text
+    from causalimg.study_draft import draft
 
     where = out or cohort.with_name("study.toml")
     if where.exists():
         raise InvalidInputError(f"{where} is there already; give another name with --out")
-    from causalimg.atomic import write_text
-
-    write_text(where, draft(cohort, where.parent))
+    write_text(where, draft(cohort, where.parent, name=where.name))
     screen_of(quiet, False).say(f"wrote {where}; read it, then: causalimg run {where}")
 
 
-@app.command()
+@app.command(
+    epilog=example("causalimg validate study.toml", "causalimg validate results/graph.json")
+)
 def validate(
-    path: Annotated[Path, typer.Argument(help="A study file (.toml), or anything we wrote.")],
+    path: Annotated[
+        Path,
+        typer.Argument(help="A study file (.toml), or anything we wrote.", metavar="PATH"),
+    ],
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -105,7 +151,9 @@ def validate(
     screen = screen_of(quiet, as_json)
     found = problems(path)
     if len(found):
-        screen.table(found, title=f"{path.name}: {len(found)} problem(s)")
+        screen.table(found, title=f"{path.name}: {len(found)} problem(s)", n=20)
+        if len(found) > 20:
+            screen.say(f"... and {len(found) - 20} more; --json lists all")
     else:
         screen.say(f"{path.name}: nothing wrong")
     screen.result({"file": path.name, "problems": found.to_dict(orient="records")})
@@ -113,44 +161,54 @@ def validate(
 
 
 app.add_typer(image_stages.app)
+app.add_typer(graph_stages.app)
 app.add_typer(table_stages.app)
+app.add_typer(result_stages.app)
 
 
-@app.command()
-def report(
-    folder: Annotated[Path, typer.Argument(help="A folder of results.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Default: in it.")] = None,
-    quiet: Quiet = False,
+@app.command(epilog=example("causalimg doctor", "causalimg doctor --json > doctor.json"))
+def doctor(
+    quick: Annotated[bool, typer.Option("--quick", help="Do not try the engines.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Write the report again from a folder of results."""
-    from causalimg.report.page import write_report
-    from causalimg.study_result import StudyResult
-
-    where = out or folder / "report.html"
-    write_report(StudyResult.load(folder), where)
-    screen_of(quiet, False).say(f"report: {where}")
-
-
-@app.command()
-def doctor(as_json: AsJson = False) -> None:
     """Say what is installed, which engines work, and what to do about the rest."""
     from causalimg.doctor import examine
 
     screen = screen_of(False, as_json)
-    found = examine()
+    found = examine(tried=not quick)
     screen.table(found)
     screen.result({"checks": found.to_dict(orient="records")})
     raise typer.Exit(0 if (found["state"] != "broken").all() else 1)
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line; an expected error is one message, without a traceback."""
+    """Run the command line; an error is one message, and with ``--debug`` a traceback."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     try:
-        return app([word for word in given if word != "--debug"])
-    except CausalImgError as error:
+        with warnings.catch_warnings():
+            warnings.showwarning = _say_warning
+            return app([word for word in given if word != "--debug"])
+    except (CausalImgError, OSError) as error:
         if debug:
-            raise
-        sys.stderr.write(f"error: {error}\n(run again with --debug for the traceback)\n")
-        sys.exit(2)
+            traceback.print_exc()
+        _stop(f"error: {error}", 2, debug)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        _stop(
+            f"defect: {type(error).__name__}: {error}\nThis is a fault of causalimg; please report"
+            " it with the traceback and the output of 'causalimg doctor'",
+            3,
+            debug,
+        )
+
+
+def _stop(message: str, status: int, debug: bool) -> None:
+    hint = "" if debug else "\n(run again with --debug for the traceback)"
+    sys.stderr.write(f"{message}{hint}\n")
+    sys.exit(status)
+
+
+def _say_warning(message: Warning | str, *_: object, **__: object) -> None:
+    sys.stderr.write(f"note: {message}\n")

@@ -21,18 +21,34 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
 
+class Author(Section):
+    """``[[study.authors]]``: who made the study; written into its RO-Crate."""
+
+    name: str
+    orcid: str | None = None
+    affiliation: str | None = None
+
+
 class StudySection(Section):
-    """``[study]``: what the study is called and how it is computed."""
+    """``[study]``: what the study is called, who made it and how it is computed."""
 
     name: str = "study"
+    description: str | None = None
+    authors: tuple[Author, ...] = ()
+    license: str | None = None
+    keywords: tuple[str, ...] = ()
     random_state: int = Field(default=0, ge=0)
     n_jobs: int = -1
 
 
 class CohortSection(Section):
-    """``[cohort]``: the cohort file, what is added from image headers, and the columns' roles."""
+    """``[cohort]``: the cohort file, what is added from image headers, and the columns' roles.
+
+    ``features`` names a table of features that were extracted elsewhere, in place of ``file``.
+    """
 
     file: str = "cohort.csv"
+    features: str | None = None
     acquisition: tuple[str, ...] = ()
     context: tuple[str, ...] = ()
     covariates: tuple[str, ...] = ()
@@ -73,11 +89,26 @@ class RedundancySection(Section):
     keep: tuple[str, ...] = ()
 
 
-class DiscoverSection(Section):
-    """``[discover]``: the graph."""
+class HarmonizeSection(Section):
+    """``[harmonize]``: take a batch effect out of the features before the stages in ``stages``."""
 
-    method: Literal["pc", "direct_lingam", "notears"] = "pc"
-    alpha: float = Field(default=0.01, gt=0, lt=1)
+    method: Literal["none", "combat", "causal_combat"] = "none"
+    batch: str | None = None
+    covariates: tuple[str, ...] = ()
+    on_no_overlap: Literal["refuse", "match"] = "refuse"
+    stages: tuple[Literal["discover", "effects"], ...] = ("discover",)
+
+
+class DiscoverSection(Section):
+    """``[discover]``: the graph.
+
+    ``method`` is a name registered under ``causalimg.discovery``; ``[discover.options]`` holds its
+    own settings, and ``alpha`` is short for one of them.
+    """
+
+    method: str = "pc"
+    alpha: float | None = Field(default=None, gt=0, lt=1)
+    options: dict[str, Any] = Field(default_factory=dict)
     columns: tuple[str, ...] | None = None
     tiers: tuple[tuple[str, ...], ...] = ()
     forbidden: tuple[tuple[str, str], ...] = ()
@@ -87,10 +118,17 @@ class DiscoverSection(Section):
 
 
 class EffectsSection(Section):
-    """``[effects]``: the effect of one column on every feature."""
+    """``[effects]``: the effect of one column on every feature.
+
+    ``estimator`` is a name registered under ``causalimg.effects``; ``[effects.options]`` holds its
+    own settings.
+    """
 
     treatment: str
     adjustment: tuple[str, ...]
+    estimator: str = "aipw"
+    estimand: str | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
     reference: str | None = None
     alpha: float = Field(default=0.05, gt=0, lt=1)
     fdr: Literal["bh", "by"] = "bh"
@@ -105,6 +143,18 @@ class InvariantSection(Section):
     control: Literal["bh", "maxt"] = "bh"
 
 
+class ConstraintsSection(Section):
+    """``[constraints]``: what the graph licenses when a model is trained on the images."""
+
+    outcome: str
+    attributes: tuple[str, ...]
+    environment: str | None = None
+    content: str | None = None
+    direction: Literal["anticausal", "causal"] | None = None
+    observed: tuple[str, ...] = ()
+    selection: tuple[str, ...] = ()
+
+
 class ReportSection(Section):
     """``[report]``: the page."""
 
@@ -115,16 +165,19 @@ class ReportSection(Section):
 class StudyConfig(Section):
     """The whole study file. A section that is left out is a stage that does not run.
 
-    ``[cohort]`` and ``[extract]`` always run.
+    ``[cohort]`` and ``[extract]`` always run (``[extract]`` not where ``[cohort]`` names a table of
+    features); ``[harmonize]`` runs where its ``method`` is not ``none``.
     """
 
     study: StudySection = StudySection()
     cohort: CohortSection = CohortSection()
     extract: ExtractSection = ExtractSection()
+    harmonize: HarmonizeSection = HarmonizeSection()
     redundancy: RedundancySection = RedundancySection()
     discover: DiscoverSection | None = None
     effects: EffectsSection | None = None
     invariant: InvariantSection | None = None
+    constraints: ConstraintsSection | None = None
     report: ReportSection = ReportSection()
 
     @classmethod
@@ -146,7 +199,9 @@ class StudyConfig(Section):
         try:
             document = tomllib.loads(where.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise FileReadError(f"{where.name} is not valid TOML: {error}") from error
+            table = where.suffix in (".csv", ".parquet")
+            hint = f"; write a study file with 'causalimg init {where.name}'" if table else ""
+            raise FileReadError(f"{where.name} is not valid TOML: {error}{hint}") from error
         return cls.parse(document, where=where.name)
 
     @classmethod
@@ -158,24 +213,57 @@ class StudyConfig(Section):
         >>> StudyConfig.parse({"discover": {"alhpa": 0.05}})
         Traceback (most recent call last):
         causalimg.errors.InvalidInputError: study: [discover] unknown key 'alhpa'; did you mean \
-'alpha'? (allowed: method, alpha, columns, tiers, forbidden, required, n_bootstrap, max_features)
+'alpha'? (allowed: method, alpha, options, columns, tiers, forbidden, required, n_bootstrap, \
+max_features)
         """
         try:
             config = cls.model_validate(dict(document))
         except ValidationError as error:
             lines = [_explain(item) for item in error.errors()]
             raise InvalidInputError(f"{where}: " + "; ".join(lines)) from error
-        if config.invariant is not None and config.effects is None:
-            raise InvalidInputError(
-                f"{where}: [invariant] needs [effects], which names the environment (treatment)"
-                " and the adjustment columns"
-            )
+        against = _contradictions(config)
+        if against:
+            raise InvalidInputError(f"{where}: " + "; ".join(against))
         return config
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON types."""
         document: dict[str, Any] = self.model_dump(mode="json")
         return document
+
+
+def _contradictions(config: StudyConfig) -> list[str]:
+    """Say which sections do not go together."""
+    found: list[str] = []
+    if config.invariant is not None and config.effects is None:
+        found.append(
+            "[invariant] needs [effects], which names the environment (treatment) and the"
+            " adjustment columns"
+        )
+    if config.constraints is not None and config.discover is None:
+        found.append("[constraints] needs [discover], whose graph it reads")
+    cohort = config.cohort
+    if cohort.features is not None and cohort.file != CohortSection().file:
+        found.append(
+            "[cohort] file names images and features names a table in place of them; give one"
+        )
+    if cohort.features is not None and cohort.acquisition:
+        found.append("[cohort] acquisition reads image headers, and features stands for images")
+    section = config.harmonize
+    if section.method != "none" and section.batch is None:
+        found.append(f'[harmonize] method = "{section.method}" needs batch, the column to remove')
+    if section.method == "causal_combat" and not section.covariates:
+        found.append(
+            '[harmonize] method = "causal_combat" needs covariates, by which it judges whether'
+            ' the batches are comparable; without any there is "combat"'
+        )
+    changed = section.batch if section.method != "none" and "effects" in section.stages else None
+    if changed is not None and config.effects is not None and changed == config.effects.treatment:
+        found.append(
+            f"[harmonize] stages holds effects, and batch is the treatment ({changed}): an effect"
+            " of what was taken out says nothing"
+        )
+    return found
 
 
 def _model_at(path: tuple[int | str, ...]) -> type[BaseModel] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from causalimg.study_result import StudyResult
-from causalimg.study_run import StageProgress
+from causalimg.study_stage import StageProgress
+from causalimg.tables.effect_table import EffectTable
 
 _SAYS = {
     "simulate": "simulate scans",
@@ -46,8 +48,8 @@ class Screen:
     def out(self) -> Console:
         """The console for text; silent with ``quiet`` or ``as_json``."""
         console = Console(quiet=self.quiet or self.as_json, highlight=False)
-        if not console.is_terminal:
-            console.width = 140
+        if not console.is_terminal and "COLUMNS" not in os.environ:
+            console.width = 140  # a pipe or a file has no width, and names should stay whole
         return console
 
     @contextmanager
@@ -94,6 +96,17 @@ class Screen:
         if self.as_json:
             sys.stdout.write(json.dumps(document, indent=1) + "\n")
 
+    def effects(self, table: EffectTable, *, n: int) -> None:
+        """Print the largest estimable effects; the contrast is a column where there are several."""
+        good = table.estimable
+        order = good["effect_sd"].abs().sort_values(ascending=False).index
+        wanted = ["outcome", "contrast", "estimate", "ci_low", "ci_high", "effect_sd", "q"]
+        single = len(table.contrasts) == 1
+        if single:
+            wanted.remove("contrast")
+        title = f"Largest effects ({table.contrasts[0]})" if single else "Largest effects"
+        self.table(good.loc[order, wanted], title=title, n=n)
+
     def study(self, result: StudyResult) -> None:
         """Print what a study gave, in the order of the questions a reader has."""
         self.out.print(
@@ -101,7 +114,9 @@ class Screen:
             f" {len(result.table.features)} features"
         )
         if len(result.table.failures):
-            self.table(result.table.failures, title="Failed cases (the others went on)")
+            failed = result.table.failures
+            title = f"{len(failed)} failed cases (the others went on; all are in the report)"
+            self.table(failed, title=title, n=20)
         for refusal in result.refusals:
             self.out.print(f"[yellow]refused[/] {refusal.stage}: {escape(refusal.reason)}")
         if result.effects is not None:
@@ -113,10 +128,8 @@ class Screen:
                 f"{escape(treatment)} shifts {found} of {len(good)} estimable effects (q < 0.05;"
                 f" {escape(', '.join(result.effects.contrasts))})"
             )
-            wanted = ["outcome", "contrast", "estimate", "ci_low", "ci_high", "effect_sd", "q"]
-            order = good["effect_sd"].abs().sort_values(ascending=False).index
             if len(good):
-                self.table(good.loc[order, wanted], title="Largest effects", n=8)
+                self.effects(result.effects, n=8)
             for note in result.effects.notes:
                 self.out.print(f"  note: {escape(note)}")
         if result.graph is not None:

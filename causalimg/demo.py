@@ -11,7 +11,7 @@ from causalimg.radiomics.store import CaseStore
 from causalimg.recovery import Recovery, recovery
 from causalimg.study import Study
 from causalimg.study_result import StudyResult
-from causalimg.study_run import StageProgress
+from causalimg.study_stage import StageProgress
 
 STUDY_FILE = """\
 # The study that 'causalimg demo' runs on its simulated scans.

@@ -81,9 +81,10 @@ def check_columns(frame: pd.DataFrame, columns: Iterable[str], where: str) -> No
     where : str
         What asked for the columns, for the message (``"adjustment"``).
     """
-    have = [str(column) for column in frame.columns]
-    known = set(have)
-    missing = [str(column) for column in columns if str(column) not in known]
+    # names as they stand first: a wide table's are not copied for every question
+    absent = [str(column) for column in columns if column not in frame.columns]
+    have = [str(column) for column in frame.columns] if absent else []
+    missing = [name for name in absent if name not in set(have)]
     if missing:
         named = ", ".join(f"{name!r}{nearest(name, have)}" for name in missing)
         shown = ", ".join(have[:12]) + (", ..." if len(have) > 12 else "")

@@ -9,11 +9,14 @@ import typer
 
 from causalimg.options import (
     AsJson,
+    CohortFile,
     Context,
     Covariate,
     Jobs,
     Outcome,
     Quiet,
+    complete_engine,
+    example,
     roles_of,
     screen_of,
 )
@@ -21,9 +24,15 @@ from causalimg.options import (
 app = typer.Typer()
 
 
-@app.command()
+@app.command(
+    epilog=example(
+        "causalimg extract cohort.csv --context scanner --covariate age",
+        "causalimg extract cohort.csv --spacing 1 1 1 --image-type original \\",
+        "    --image-type wavelet --store cases -o features.parquet",
+    )
+)
 def extract(
-    cohort: Annotated[Path, typer.Argument(help="Cohort file (.csv or .parquet).")],
+    cohort: CohortFile,
     out: Annotated[Path, typer.Option("--out", "-o", help=".parquet or .csv")] = Path(
         "features.parquet"
     ),
@@ -44,7 +53,9 @@ def extract(
     mode: Annotated[
         str, typer.Option(help="Whose features and preparation: pyradiomics or ibsi.")
     ] = "pyradiomics",
-    engine: Annotated[str, typer.Option(help="Extraction engine.")] = "auto",
+    engine: Annotated[
+        str, typer.Option(help="Extraction engine.", autocompletion=complete_engine)
+    ] = "auto",
     max_memory: Annotated[
         float | None, typer.Option(help="Memory of all workers [GB]; 0: most of what is free.")
     ] = None,
@@ -87,7 +98,8 @@ def extract(
     table.save(out)
     screen.say(f"{table!r} -> {out}")
     if len(table.failures):
-        screen.table(table.failures, title="Failed cases (the others went on)")
+        title = f"{len(table.failures)} failed cases (the others went on; all are in the table)"
+        screen.table(table.failures, title=title, n=20)
     screen.result(
         {
             "table": str(out),
@@ -99,9 +111,15 @@ def extract(
     raise typer.Exit(1 if len(table.failures) else 0)
 
 
-@app.command()
+@app.command(
+    epilog=example(
+        "causalimg acquisition cohort.csv -o cohort2.csv",
+        "causalimg acquisition cohort.csv -o cohort2.csv --keyword Manufacturer \\",
+        "    --keyword MagneticFieldStrength",
+    )
+)
 def acquisition(
-    cohort: Annotated[Path, typer.Argument(help="Cohort file (.csv or .parquet).")],
+    cohort: CohortFile,
     out: Annotated[Path, typer.Option("--out", "-o", help="A cohort file with the columns.")],
     keyword: Annotated[
         list[str] | None,
@@ -111,6 +129,9 @@ def acquisition(
     quiet: Quiet = False,
 ) -> None:
     """Add columns of how each image was acquired, from DICOM headers or BIDS sidecars."""
+    import pandas as pd
+
+    from causalimg.column_roles import values_of
     from causalimg.imaging.acquisition import with_acquisition
     from causalimg.tables.cohort import Cohort
 
@@ -119,5 +140,9 @@ def acquisition(
     found = with_acquisition(before, keyword or None, n_jobs=jobs)
     found.save(out)
     added = [name for name in found.frame.columns if name not in before.frame.columns]
-    screen.table(found.frame[["case_id", *added]], n=20)
+    rows = [
+        (name, f"{found.frame[name].notna().sum()} of {len(found)}", values_of(found.frame[name]))
+        for name in added
+    ]
+    screen.table(pd.DataFrame(rows, columns=["column", "cases", "values"]))
     screen.say(f"{len(added)} columns added -> {out}")

@@ -20,7 +20,7 @@ def lazy_names(
         Its ``__name__``.
     where : mapping of str to str
         Public name -> module inside the package that defines it; a name that equals the last part
-        of its module is the module itself.
+        of its module, and that the module does not define, is the module itself.
 
     Examples
     --------
@@ -35,7 +35,8 @@ def lazy_names(
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise AttributeError(f"module {package!r} has no attribute {name!r}{hint}")
         module = import_module(f"{package}.{where[name]}")
-        value = module if where[name].rsplit(".", 1)[-1] == name else getattr(module, name)
+        whole = where[name].rsplit(".", 1)[-1] == name
+        value = getattr(module, name, module) if whole else getattr(module, name)
         setattr(sys.modules[package], name, value)
         return value
 

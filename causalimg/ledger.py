@@ -43,6 +43,14 @@ class Ledger:
             return {}
         return found if isinstance(found, dict) else {}
 
+    def files(self) -> dict[str, str]:
+        """Return the sha256 of every file that a stage wrote, as it was then."""
+        found: dict[str, str] = {}
+        for entry in self._entries().values():
+            if isinstance(entry, dict):
+                found |= entry.get("files", {})
+        return found
+
     def fresh(self, stage: str, key: str) -> bool:
         """Tell whether a stage's files are there, unchanged, and made under this key."""
         entry = self._entries().get(stage)

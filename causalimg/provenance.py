@@ -122,6 +122,12 @@ class Provenance:
         Software name -> version.
     created : str
         Time of making, UTC, ISO 8601; not part of the digest.
+
+    Examples
+    --------
+    >>> made = Provenance.of("effects", settings={"alpha": 0.05}, seed=7, assumptions=("Overlap.",))
+    >>> made.stage, made.seed, made.settings, "numpy" in made.versions
+    ('effects', 7, {'alpha': 0.05}, True)
     """
 
     stage: str

@@ -1,4 +1,4 @@
-"""Plug-ins by entry point: extractors, independence tests, discovery, effects, plots."""
+"""Plug-ins by entry point: extractors, independence tests, scores, discovery, effects, plots."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from causalimg.errors import MissingDependencyError, UnknownNameError, nearest
 GROUPS = (
     "causalimg.extractors",
     "causalimg.ci_tests",
+    "causalimg.scores",
     "causalimg.discovery",
     "causalimg.effects",
     "causalimg.plots",

@@ -16,6 +16,7 @@ NAMES = (
     "causal_graph",
     "effect_table",
     "invariant_set",
+    "invariant_predictors",
     "constraint_plan",
     "provenance",
     "phantom",

@@ -12,7 +12,8 @@ from causalimg.radiomics.extractor import RadiomicsExtractor
 from causalimg.radiomics.store import CaseStore
 from causalimg.study_inputs import make_extractor, problems
 from causalimg.study_result import StudyResult
-from causalimg.study_run import StageProgress, StudyRun
+from causalimg.study_run import StudyRun
+from causalimg.study_stage import StageProgress
 
 
 @dataclass(frozen=True)

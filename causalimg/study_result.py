@@ -15,25 +15,32 @@ from causalimg.config import StudyConfig
 from causalimg.datasets import PhantomTruth
 from causalimg.errors import FileReadError
 from causalimg.graph.core import CausalGraph
+from causalimg.imaging.pictures import CasePictures
 from causalimg.provenance import Provenance
 from causalimg.tables.cohort import Cohort
 from causalimg.tables.effect_table import EffectTable
 from causalimg.tables.features import FeatureTable
 from causalimg.tables.invariant_set import InvariantSet
+from causalimg.training.plan import ConstraintPlan
 
 FILES = {
     "summary": "summary.json",
     "cohort": "cohort.parquet",
     "table": "features.parquet",
+    "pictures": "pictures.parquet",
+    "harmonized": "harmonized.parquet",
+    "harmonization": "harmonization.csv",
     "redundancy": "redundancy.csv",
     "graph": "graph.json",
     "effects": "effects.parquet",
     "naive": "effects_naive.parquet",
     "propensity": "propensity.parquet",
     "invariant": "invariant_set.json",
+    "plan": "constraint_plan.json",
     "truth": "truth.json",
     "report": "report.html",
 }
+_STAGE_OF = {"graph": "discover", "harmonized": "harmonize", "plan": "constraints"}
 
 
 @dataclass(frozen=True)
@@ -54,8 +61,15 @@ class StudyResult:
     config : StudyConfig
     folder : pathlib.Path
         Where the files lie; `FILES` has their names.
-    cohort : Cohort
+    cohort : Cohort, optional
+        None where the features were extracted elsewhere (``[cohort] features``).
     table : FeatureTable
+        The features as they were extracted.
+    pictures : CasePictures, optional
+        A small picture of every case, and the hashes of its files; None where the features were
+        extracted elsewhere.
+    harmonized : FeatureTable, optional
+        The same table with a batch effect taken out, for the stages that ``[harmonize]`` names.
     redundancy : pandas.DataFrame, optional
         One row per feature: the representative that stands for it in the graph.
     graph : CausalGraph, optional
@@ -64,24 +78,40 @@ class StudyResult:
     propensity : pandas.DataFrame, optional
         ``case_id``, ``level`` received, and the probability of each level.
     invariant : InvariantSet, optional
+    plan : ConstraintPlan, optional
+        What the graph licenses when a model is trained.
     truth : PhantomTruth, optional
         Known for simulated cohorts.
     refusals : tuple of Refusal
         Stages that were asked for and gave no result.
     notes : tuple of str
         What a stage did that a reader should know.
+    stages : mapping of str to str
+        Stage -> ``computed`` or ``reused``.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"case_id": ["P1", "P2"], "glcm_contrast": [4.1, 5.6]})
+    >>> table = FeatureTable.from_frame(frame, roles={"case_id": "id"})
+    >>> config = StudyConfig.parse({"study": {"name": "pilot"}})
+    >>> result = StudyResult(config, Path("results"), None, table)
+    >>> result.complete, result.effects is None
+    (True, True)
     """
 
     config: StudyConfig
     folder: Path
-    cohort: Cohort
+    cohort: Cohort | None
     table: FeatureTable
+    pictures: CasePictures | None = None
+    harmonized: FeatureTable | None = None
     redundancy: pd.DataFrame | None = None
     graph: CausalGraph | None = None
     effects: EffectTable | None = None
     naive: EffectTable | None = None
     propensity: pd.DataFrame | None = None
     invariant: InvariantSet | None = None
+    plan: ConstraintPlan | None = None
     truth: PhantomTruth | None = None
     refusals: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = ()
@@ -96,9 +126,11 @@ class StudyResult:
         """Return the provenance of every record that has one, by stage."""
         records = {
             "extract": self.table,
+            "harmonize": self.harmonized,
             "discover": self.graph,
             "effects": self.effects,
             "invariant": self.invariant,
+            "constraints": self.plan,
         }
         return {
             name: record.provenance
@@ -174,12 +206,15 @@ class StudyResult:
 
         def there(name: str) -> Path | None:
             stage = "effects" if name in ("naive", "propensity") else name
-            stage = {"graph": "discover"}.get(stage, stage)
+            stage = _STAGE_OF.get(stage, stage)
             found = where / FILES[name]
             return found if stage in document["stages"] and stage not in refused else None
 
         parts: dict[str, Any] = {}
         for name, kind in (
+            ("pictures", CasePictures),
+            ("harmonized", FeatureTable),
+            ("plan", ConstraintPlan),
             ("graph", CausalGraph),
             ("effects", EffectTable),
             ("naive", EffectTable),
@@ -195,7 +230,7 @@ class StudyResult:
         return cls(
             config=StudyConfig.parse(document["config"], where=FILES["summary"]),
             folder=where,
-            cohort=Cohort.read(where / FILES["cohort"]),
+            cohort=Cohort.read(where / FILES["cohort"]) if "cohort" in document["stages"] else None,
             table=FeatureTable.load(where / FILES["table"]),
             refusals=tuple(Refusal(**item) for item in document["refusals"]),
             notes=tuple(document["notes"]),
@@ -210,5 +245,18 @@ class StudyResult:
 
 
 def read_redundancy(path: Path) -> pd.DataFrame:
-    """Read the map of near-copies that the redundancy stage wrote."""
-    return pd.read_csv(path, dtype={"feature": str, "representative": str}, keep_default_na=False)
+    """Read the map of near-copies that the redundancy stage wrote.
+
+    Raises
+    ------
+    FileReadError
+        If it lacks a column.
+    """
+    found = pd.read_csv(path, dtype={"feature": str, "representative": str}, keep_default_na=False)
+    lacking = {"feature", "representative", "status", "threshold"} - set(found.columns)
+    if lacking:
+        raise FileReadError(
+            f"{path.name} lacks the columns {', '.join(sorted(lacking))}, so it was changed after"
+            " the study wrote it; run the study again"
+        )
+    return found

@@ -1,4 +1,4 @@
-"""The commands that start from a feature table or a graph, one stage each."""
+"""The commands that compare levels of a column of a feature table, one stage each."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from causalimg.options import (
     AsJson,
     Context,
     Covariate,
-    Jobs,
     Outcome,
     Quiet,
-    Seed,
     Table,
+    column,
+    complete_estimator,
+    example,
     roles_of,
     screen_of,
     table_of,
@@ -26,73 +27,28 @@ from causalimg.options import (
 app = typer.Typer()
 
 
-@app.command()
-def discover(
-    table: Table,
-    out: Annotated[Path, typer.Option("--out", "-o")] = Path("graph.json"),
-    method: Annotated[
-        str, typer.Option(help="A registered method: pc, ges, boss, fci, direct_lingam ...")
-    ] = "pc",
-    alpha: Annotated[float, typer.Option(help="Level of the independence tests.")] = 0.01,
-    tier: Annotated[
-        list[str] | None,
-        typer.Option(help='"age,sex,site": one tier, causes first; "@features" for all features.'),
-    ] = None,
-    threshold: Annotated[float, typer.Option(help="Near-copies correlate above this.")] = 0.95,
-    bootstrap: Annotated[int, typer.Option(help="Resamples; 0 for none.")] = 100,
-    context: Context = None,
-    covariate: Covariate = None,
-    outcome: Outcome = None,
-    seed: Seed = 0,
-    jobs: Jobs = -1,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
-) -> None:
-    """Learn a causal graph from a feature table, with bootstrap support for each edge."""
-    from causalimg.config import FEATURES
-    from causalimg.discovery.bootstrap import BootstrapDiscovery
-    from causalimg.discovery.redundancy import RedundancyFilter
-    from causalimg.graph.knowledge import Knowledge
-    from causalimg.registry import load
-
-    screen = screen_of(quiet, as_json)
-    read = table_of(table, roles_of(context, covariate, outcome))
-    reduced = RedundancyFilter(threshold=threshold).fit(read.frame[read.features])
-    kept = list(reduced.kept_)
-    roles = [read.names("covariate"), read.names("context"), read.names("outcome")]
-    tiers = [[*roles[0], *roles[1]], kept, roles[2]]
-    if tier:
-        parts = [[name.strip() for name in text.split(",") if name.strip()] for text in tier]
-        tiers = [[n for item in t for n in (kept if item == FEATURES else [item])] for t in parts]
-    frame = read.frame[[*roles[0], *roles[1], *roles[2], *kept]]
-    knowledge = Knowledge(tiers=[part for part in tiers if part])
-    chosen = load("causalimg.discovery", method)
-    level = {"alpha": alpha} if "alpha" in chosen().get_params() else {}
-    estimator = chosen(knowledge=knowledge, **level)
-    if bootstrap:
-        with screen.progress() as progress:
-            estimator = BootstrapDiscovery(
-                estimator,
-                n_bootstrap=bootstrap,
-                random_state=seed,
-                n_jobs=jobs,
-                progress=lambda done, total: progress("discover", done, total),
-            ).fit(frame)
-    else:
-        estimator = estimator.fit(frame)
-    graph = estimator.graph_
-    graph.save(out)
-    edges = graph.to_frame()
-    screen.say(f"{graph!r} -> {out}")
-    screen.table(edges.sort_values("support", ascending=False), n=30)
-    screen.result({"graph": str(out), "nodes": len(graph.nodes), "edges": len(edges)})
-
-
-@app.command()
+@app.command(
+    epilog=example(
+        "causalimg effects features.csv --treatment scanner --adjust age \\",
+        "    --adjust site --context site --covariate age",
+        "causalimg effects features.parquet -t scanner -a age -a site \\",
+        "    --estimator aipw --estimand ato",
+    )
+)
 def effects(
     table: Table,
-    treatment: Annotated[str, typer.Option("--treatment", "-t", help="scanner, site ...")],
+    treatment: Annotated[str, column("--treatment", "-t", text="scanner, site ...")],
     adjust: Adjust,
+    estimator: Annotated[
+        str,
+        typer.Option(
+            help="A registered estimator: aipw, tmle, dml, entropy_balance ...",
+            autocompletion=complete_estimator,
+        ),
+    ] = "aipw",
+    estimand: Annotated[
+        str | None, typer.Option(help="ate, att, atc or ato; default: the estimator's own.")
+    ] = None,
     reference: Annotated[str | None, typer.Option(help="Level to compare with.")] = None,
     out: Annotated[Path, typer.Option("--out", "-o")] = Path("effects.parquet"),
     context: Context = None,
@@ -101,21 +57,28 @@ def effects(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Estimate the effect of a scanner or protocol on every feature (AIPW)."""
+    """Estimate the effect of a scanner or protocol on every feature."""
     from rich.markup import escape
 
-    from causalimg.effects.estimators import AIPW
+    from causalimg.config import EffectsSection
+    from causalimg.study_methods import make_effects
 
     screen = screen_of(quiet, as_json)
-    read = table_of(table, roles_of(with_name(context, treatment), covariate, outcome))
-    fitted = AIPW(treatment=treatment, adjustment=adjust, reference=reference)
+    roles = roles_of(with_name(context, treatment), covariate, outcome)
+    read = table_of(table, roles, beside=adjust)
+    section = EffectsSection(
+        treatment=treatment,
+        adjustment=tuple(adjust),
+        reference=reference,
+        estimator=estimator,
+        estimand=estimand,
+    )
+    fitted = make_effects(section, random_state=0)
     found = fitted.fit(read.frame, outcomes=read.features).effects_
     found.save(out)
     screen.say(f"{found!r} -> {out}")
-    good = found.estimable
-    order = good["effect_sd"].abs().sort_values(ascending=False).index
-    wanted = ["outcome", "contrast", "estimate", "ci_low", "ci_high", "effect_sd", "q"]
-    screen.table(good.loc[order, wanted], title="Largest effects", n=15)
+    if len(found.estimable):
+        screen.effects(found, n=15)
     refused = found.frame[found.frame["status"] != "ok"]
     for reason, rows in refused.groupby("reason", sort=False):
         screen.say(f"not estimable ({len(rows)}): {escape(str(reason))}")
@@ -132,10 +95,15 @@ def effects(
     raise typer.Exit(0 if len(found.estimable) == len(found.frame) else 1)
 
 
-@app.command()
+@app.command(
+    epilog=example(
+        "causalimg invariant features.parquet --environment scanner \\",
+        "    --adjust age --adjust site --margin 0.3 -o invariant_set.json",
+    )
+)
 def invariant(
     table: Table,
-    environment: Annotated[str, typer.Option("--environment", "-e", help="scanner, site ...")],
+    environment: Annotated[str, column("--environment", "-e", text="scanner, site ...")],
     adjust: Adjust,
     margin: Annotated[float, typer.Option(help="Largest harmless effect, in SD.")] = 0.2,
     reference: Annotated[str | None, typer.Option(help="Level to compare with.")] = None,
@@ -150,24 +118,32 @@ def invariant(
     from causalimg.invariance.stable import StableFeatures
 
     screen = screen_of(quiet, as_json)
-    read = table_of(table, roles_of(with_name(context, environment), covariate, outcome))
+    roles = roles_of(with_name(context, environment), covariate, outcome)
+    read = table_of(table, roles, beside=adjust)
     fitted = StableFeatures(
         environment=environment, adjustment=adjust, margin=margin, reference=reference
     ).fit(read.frame, features=read.features)
     found = fitted.invariant_set_.with_source(read)
     found.save(out)
     screen.say(f"{found!r} -> {out}")
-    screen.table(found.evidence.sort_values("q_equivalence"), n=15)
+    columns = ["feature", "verdict", "effect_sd", "ci_low_sd", "ci_high_sd", "q_equivalence"]
+    evidence = found.evidence.sort_values("q_equivalence")[columns]
+    screen.table(evidence.rename(columns={"q_equivalence": "q"}), n=15)
     screen.result({"invariant_set": str(out), "features": list(found.features), **found.counts()})
 
 
-@app.command()
+@app.command(
+    epilog=example(
+        "causalimg harmonize features.parquet --batch scanner --preserve age \\",
+        "    --preserve sex -o harmonized.parquet",
+    )
+)
 def harmonize(
     table: Table,
-    batch: Annotated[str, typer.Option("--batch", "-b", help="scanner, site ...")],
+    batch: Annotated[str, column("--batch", "-b", text="scanner, site ...")],
     preserve: Annotated[
         list[str] | None,
-        typer.Option("--preserve", help="Covariate to keep in; repeat for more. Not the outcome."),
+        column("--preserve", text="Covariate to keep in; repeat for more. Not the outcome."),
     ] = None,
     on_no_overlap: Annotated[
         str, typer.Option(help="refuse, or match comparable cases, without overlap.")
@@ -187,8 +163,8 @@ def harmonize(
     from causalimg.harmonize import CausalComBat, ComBat, harmonization_report
 
     screen = screen_of(quiet, as_json)
-    read = table_of(table, roles_of(with_name(context, batch), covariate, outcome))
     kept = list(preserve or [])
+    read = table_of(table, roles_of(with_name(context, batch), covariate, outcome), beside=kept)
     fitted: CausalComBat | ComBat
     if kept:
         fitted = CausalComBat(batch=batch, covariates=kept, on_no_overlap=on_no_overlap)
@@ -202,53 +178,6 @@ def harmonize(
     )
     summary = found.summary()
     screen.say(f"{result!r} -> {out}")
-    screen.table(summary)
+    screen.table(summary.set_index("stage").T.rename_axis("measure").reset_index())
     records = summary.reset_index().to_dict(orient="records")
     screen.result({"table": str(out), "features": len(read.features), "summary": records})
-
-
-@app.command()
-def constraints(
-    graph: Annotated[Path, typer.Argument(help="Graph (.json, or another program's format).")],
-    outcome: Annotated[str, typer.Option("--outcome", help="What a model predicts.")],
-    attribute: Annotated[
-        list[str], typer.Option("--attribute", "-a", help="Leaves a trace in the image; repeat.")
-    ],
-    environment: Annotated[str | None, typer.Option("--environment", "-e")] = None,
-    image: Annotated[
-        list[str] | None,
-        typer.Option("--image", help="The image's node, or the features measured from it; repeat."),
-    ] = None,
-    content: Annotated[str | None, typer.Option(help="Node that is the content.")] = None,
-    direction: Annotated[str | None, typer.Option(help="anticausal or causal")] = None,
-    observed: Annotated[
-        list[str] | None, typer.Option("--observed", help="Measured variable, such as age; repeat.")
-    ] = None,
-    selection: Annotated[
-        list[str] | None, typer.Option("--selection", help="Node that decided who is in the data.")
-    ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o")] = Path("plan.json"),
-    quiet: Quiet = False,
-    as_json: AsJson = False,
-) -> None:
-    """Say which training constraints a graph licenses and which it refuses, and why."""
-    from causalimg.graph.files import read_graph
-    from causalimg.training.plan import ConstraintPlan
-
-    screen = screen_of(quiet, as_json)
-    named = list(image or [])
-    plan = ConstraintPlan.from_graph(
-        read_graph(graph),
-        outcome=outcome,
-        environment=environment,
-        attributes=attribute,
-        image=named[0] if len(named) == 1 else named or None,
-        content=content,
-        direction=direction,
-        observed=list(observed or []),
-        selection=list(selection or []),
-    )
-    plan.save(out)
-    screen.say(str(plan))
-    screen.say(f"plan -> {out}")
-    screen.result({"plan": str(out), "verdicts": plan.to_frame().to_dict(orient="records")})

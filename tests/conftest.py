@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+collect_ignore_glob = ["*conftest.py"]  # loaded as such; they hold no doctests to collect
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,9 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
-from causalimg import CausalGraph, EffectTable, FeatureTable, InvariantSet
+from causalimg import CausalGraph, EffectTable, FeatureTable, InvariantSet, doctor
 from causalimg.cli import app, main
 from causalimg.datasets import phantom_cohort
 from causalimg.study_result import FILES
@@ -52,6 +54,7 @@ def test_stages_one_by_one(folder: Path, features: Path, tmp_path: Path) -> None
     found = EffectTable.load(tmp_path / "effects.csv")
     assert len(found.frame) == len(table.features)
     assert "B - A" in done.stdout
+    assert call("validate", tmp_path / "effects.csv").stdout.strip() == "effects.csv: nothing wrong"
     done = call("invariant", features, "-e", "scanner", *ADJUST, "--margin", 0.8, "--json",
                 "-o", tmp_path / "set.json")  # fmt: skip
     assert done.exit_code == 0, done.output
@@ -107,13 +110,35 @@ def test_a_plain_csv_of_features_is_enough(features: Path, tmp_path: Path) -> No
     assert json.loads(done.stdout)["rows"] == 107
 
 
+def test_columns_to_adjust_for_need_no_role_and_are_no_features(
+    features: Path, folder: Path, tmp_path: Path
+) -> None:
+    FeatureTable.load(features).frame.drop(columns="malignant").to_csv(
+        tmp_path / "mine.csv", index=False
+    )
+    words = ["effects", tmp_path / "mine.csv", "--treatment", "scanner", *ADJUST, "--json"]
+    done = call(*words, "-o", tmp_path / "out.parquet")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["rows"] == 107
+    found = EffectTable.load(tmp_path / "out.parquet")
+    assert not {"age", "site"} & set(found.frame["outcome"])
+    assert "note:" not in done.stderr
+    FeatureTable.load(features).frame.to_csv(tmp_path / "mine.csv", index=False)
+    done = call(*words, "-o", tmp_path / "out.parquet")
+    assert "not called like radiomics: malignant (give" in done.stderr
+    assert json.loads(done.stdout)["rows"] == 108
+    done = call("effects", folder / "cohort.csv", "-t", "scanner", "-a", "age")
+    assert "run 'causalimg extract cohort.csv' first" in str(done.exception)
+
+
 def test_init_validate_run_report(folder: Path, tmp_path: Path) -> None:
     study = folder / "study.toml"
     assert call("init", folder / "cohort.csv").exit_code == 0
     text = study.read_text()
     assert 'treatment = "scanner"' in text and 'outcomes = ["malignant"]' in text
     assert call("validate", study).exit_code == 0
-    text = text.replace("n_bootstrap = 100", "n_bootstrap = 3\nmax_features = 6")
+    text = text.replace("n_bootstrap = 100", "n_bootstrap = 3")
+    text = text.replace("max_features = 12", "max_features = 6")
     study.write_text(text.replace("n_jobs = -1", "n_jobs = 1"))
     done = call("run", study, "--out", tmp_path / "results", "--json")
     assert done.exit_code == 0, done.output
@@ -159,12 +184,132 @@ def test_an_expected_error_is_one_message_without_a_traceback(
     assert "is there already" in capsys.readouterr().err
 
 
-def test_doctor_names_what_is_there() -> None:
-    done = call("doctor", "--json")
+def test_doctor_names_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_EXTRAS", doctor._EXTRAS[:2])
+    done = call("doctor", "--json", "--quick")
     checks = {row["what"]: row for row in json.loads(done.stdout)["checks"]}
     assert checks["numpy"]["state"] == "ok"
     assert checks["pyradiomics"]["state"] in ("ok", "missing")
     assert all(row["advice"] for row in checks.values() if row["state"] != "ok")
+    assert int(checks["discovery registered"]["version"]) >= 13
+
+
+def test_doctor_tries_the_engines_and_says_what_one_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails() -> str:
+        raise RuntimeError("the library was built for another machine\nand more")
+
+    own = [
+        row for row in doctor._ATTEMPTS if row[0] in ("engine native", "images written and read")
+    ]
+    assert len(own) == 2
+    monkeypatch.setattr(doctor, "_ATTEMPTS", (*own, ("engine odd", None, fails)))
+    monkeypatch.setattr(doctor, "_EXTRAS", ())
+    done = call("doctor", "--json")
+    assert done.exit_code == 1
+    checks = {row["what"]: row for row in json.loads(done.stdout)["checks"]}
+    assert checks["engine native"]["state"] == "ok"
+    assert checks["images written and read"]["state"] == "ok"
+    assert checks["engine odd"]["state"] == "broken"
+    said = "RuntimeError: the library was built for another machine"
+    assert checks["engine odd"]["advice"] == said
+
+
+def test_many_problems_stay_on_one_screen(tmp_path: Path) -> None:
+    rows = {"case_id": [f"P{k}" for k in range(90)], "image": "none.nii", "mask": "none.nii"}
+    pd.DataFrame(rows).to_csv(tmp_path / "cohort.csv", index=False)
+    done = call("validate", tmp_path / "cohort.csv")
+    assert done.exit_code == 1
+    assert "180 problem(s)" in done.stdout and "160 more" in done.stdout
+    assert len(done.stdout.splitlines()) < 50
+
+
+def test_debug_gives_the_traceback_before_or_after_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (["--debug", "run", "none.toml"], ["run", "none.toml", "--debug"]):
+        with pytest.raises(SystemExit) as stopped:
+            main(words)
+        assert stopped.value.code == 2
+        said = capsys.readouterr().err
+        assert "Traceback" in said and "no study file 'none.toml'" in said
+
+
+def test_a_defect_has_an_exit_status_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(**_: object) -> None:
+        raise ZeroDivisionError("float division by zero")
+
+    monkeypatch.setattr(doctor, "examine", broken)
+    with pytest.raises(SystemExit) as stopped:
+        main(["doctor"])
+    assert stopped.value.code == 3
+    said = capsys.readouterr().err
+    assert "defect: ZeroDivisionError" in said and "Traceback" not in said
+
+
+def test_what_the_command_line_refuses(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, text in ((["runn"], "Did you mean 'run'"), (["run"], "STUDY")):
+        with pytest.raises(SystemExit) as stopped:
+            main(words)
+        assert stopped.value.code == 2
+        assert text in capsys.readouterr().err
+
+
+def test_every_command_has_a_worked_example_that_can_be_typed() -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    for name, command in commands.items():
+        shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "80"}).stdout
+        assert max(map(len, shown.splitlines())) <= 80, name
+        text = shown.split("Example", 1)[1].replace("\\\n", " ")
+        lines = [x.strip() for x in text.splitlines() if x.strip().startswith("causalimg ")]
+        assert lines, name
+        for line in lines:
+            words = shlex.split(line.split("  #")[0].split(" > ")[0])[1:]
+            assert words[0] == name
+            command.make_context(name, words[1:], resilient_parsing=False)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("causalimg effects {table} -t sc", "scanner"),
+        ("causalimg effects {table} -t scanner -a ag", "age"),
+        ("causalimg discover {table} --method bo", "boss"),
+        ("causalimg effects {table} --estimator tm", "tmle"),
+        ("causalimg val", "validate"),
+    ],
+)
+def test_completion_knows_commands_columns_and_methods(
+    tmp_path: Path, line: str, expected: str
+) -> None:
+    (tmp_path / "mine.csv").write_text("case_id,scanner,age,glcm_contrast\n")
+    words = line.format(table=tmp_path / "mine.csv")
+    env = {
+        **os.environ,
+        "_CAUSALIMG_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    script = "import sys; sys.argv = ['causalimg']; from causalimg.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True)
+    assert done.stdout.split() == [expected], done.stderr
+
+
+def test_output_in_a_pipe_has_no_colour_and_keeps_to_the_width(
+    features: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "causalimg", "effects", str(features), "-t", "scanner",
+               "-a", "age", "-o", str(tmp_path / "e.csv")]  # fmt: skip
+    env = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout
+    table = done.stdout.split("Largest effects")[1]
+    assert max(len(line) for line in table.splitlines() if not line.startswith("note")) <= 80
+    assert "firstorder" in table or "glcm" in table
 
 
 def test_a_run_killed_in_the_middle_goes_on_and_ends_with_the_same_table(

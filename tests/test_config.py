@@ -31,8 +31,28 @@ def test_a_misspelt_section_names_the_nearest_right_one() -> None:
     [
         ({"discover": {"alpha": 2.0}}, r"\[discover\] alpha = 2\.0: .*less than 1"),
         (
-            {"discover": {"method": "pcc"}},
-            r"\[discover\] method = 'pcc': .*'pc', 'direct_lingam'",
+            {"harmonize": {"method": "combatt"}},
+            r"\[harmonize\] method = 'combatt': .*'none', 'combat'",
+        ),
+        ({"harmonize": {"method": "combat"}}, r"\[harmonize\] method = \"combat\" needs batch"),
+        (
+            {"harmonize": {"method": "causal_combat", "batch": "site"}},
+            r"needs covariates, by which it judges",
+        ),
+        (
+            {
+                "harmonize": {"method": "combat", "batch": "site", "stages": ["effects"]},
+                "effects": {"treatment": "site", "adjustment": ["age"]},
+            },
+            r"batch is the treatment \(site\)",
+        ),
+        (
+            {"constraints": {"outcome": "malignant", "attributes": ["scanner"]}},
+            r"\[constraints\] needs \[discover\]",
+        ),
+        (
+            {"cohort": {"file": "mine.csv", "features": "features.csv"}},
+            r"file names images and features names a table",
         ),
         ({"study": {"n_jobs": "many"}}, r"\[study\] n_jobs = 'many': .*integer"),
         ({"invariant": {"margin": 0.2}}, r"\[invariant\] needs \[effects\]"),
@@ -50,6 +70,9 @@ def test_not_toml_and_not_there(tmp_path: Path) -> None:
     path.write_text("[study\n")
     with pytest.raises(FileReadError, match="not valid TOML"):
         StudyConfig.read(path)
+    (tmp_path / "cohort.csv").write_text("case_id,image\n")
+    with pytest.raises(FileReadError, match=r"with 'causalimg init cohort\.csv'"):
+        StudyConfig.read(tmp_path / "cohort.csv")
 
 
 def test_the_settings_survive_a_round_trip() -> None:

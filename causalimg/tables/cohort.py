@@ -44,6 +44,15 @@ class Cohort:
     InvalidInputError
         Listing every problem of the manifest at once (missing columns, repeated case ids, empty
         cells), before any image is read.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"case_id": ["P1", "P2"], "scanner": ["A", "B"], "age": [61, 58]})
+    >>> frame["image"] = ["images/P1.nii.gz", "images/P2.nii.gz"]
+    >>> frame["mask"] = ["masks/P1.nii.gz", "masks/P2.nii.gz"]
+    >>> cohort = Cohort(frame, roles={"scanner": "context", "age": "covariate"})
+    >>> cohort.case_ids, cohort.roles["age"]
+    (('P1', 'P2'), 'covariate')
     """
 
     frame: pd.DataFrame

@@ -53,6 +53,14 @@ class EffectTable:
     provenance : Provenance, optional
     notes : tuple of str
         What a reader must know, in sentences.
+
+    Examples
+    --------
+    >>> from causalimg.effects import DifferenceInMeans
+    >>> table = pd.DataFrame({"scanner": list("AAABBB"), "glcm_contrast": [1.0, 2, 3, 4, 5, 6]})
+    >>> effects = DifferenceInMeans(treatment="scanner").fit(table, ["glcm_contrast"]).effects_
+    >>> effects.to_frame()[["outcome", "contrast", "estimate"]].values.tolist()
+    [['glcm_contrast', 'B - A', 3.0]]
     """
 
     frame: pd.DataFrame

@@ -42,6 +42,12 @@ class Column:
     image_type : str
         ``original``, ``wavelet-HHL`` ...
     description : str
+
+    Examples
+    --------
+    >>> column = Column("original_shape_volume", "feature", unit="mm^3", family="shape")
+    >>> column.unit, column.type
+    ('mm^3', 'number')
     """
 
     name: str
@@ -67,6 +73,14 @@ class FeatureTable:
     failures : pandas.DataFrame
         ``case_id, stage, error, reason``: the cases that are not in ``frame``, and why.
     provenance : Provenance, optional
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"case_id": ["P1", "P2"], "scanner": ["A", "B"]})
+    >>> frame["glcm_contrast"] = [4.1, 5.6]
+    >>> table = FeatureTable.from_frame(frame, roles={"case_id": "id", "scanner": "context"})
+    >>> table.features, table.names("context")
+    (['glcm_contrast'], ['scanner'])
     """
 
     frame: pd.DataFrame

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from causalimg.atomic import write_text
 from causalimg.errors import InvalidInputError, check_columns
 from causalimg.provenance import digest
+from causalimg.registry import load
 from causalimg.tables.features import FeatureTable
 from causalimg.tables.invariant_record import EVIDENCE_COLUMNS, InvariantRecord
 from causalimg.tables.parameters import parameter_document
@@ -71,6 +72,11 @@ class InvariantSet(PipelineStep, InvariantRecord):
     >>> found.mask(["energy", "volume"]).tolist()
     [False, True]
     """
+
+    @property
+    def plot(self) -> Any:
+        """Plots of this set: ``plot.equivalence()``, ``plot.agreement(reliability)``."""
+        return load("causalimg.plots", "invariant_set")(self)
 
     # ---- selection -----------------------------------------------------------------------
 
