@@ -6,14 +6,14 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
   && { echo $$p; break; }; done)
 comma := ,
 COMPILER := $(shell command -v cc || command -v gcc || command -v clang)
-EXTRAS := lightning,monai,dicom,cluster$(if $(COMPILER),$(comma)engines)
+EXTRAS := lightning,monai,dicom,cluster,notebooks$(if $(COMPILER),$(comma)engines)
 BIN := .venv/bin
 READY := .venv/.ready
 
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint docs bench clean
 
 demo: $(READY)
 	$(BIN)/causalimg demo --folder demo
@@ -26,6 +26,10 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(READY)
+	$(BIN)/python -m pip install -q -c constraints.txt --group docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
 bench: $(READY)
 	$(BIN)/python benchmarks/phantom_truth.py
@@ -46,4 +50,4 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf .venv demo build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv demo build dist docs/_build .pytest_cache .mypy_cache .ruff_cache
