@@ -10,11 +10,7 @@ if TYPE_CHECKING:
     from causalimg.training.adversarial import DomainAdversarial
     from causalimg.training.agreement import AndMask, GradientAgreement
     from causalimg.training.alignment import CORAL, MMD, ConditionalMMD, MixtureMatching
-    from causalimg.training.augmentation import (
-        CounterfactualPairs,
-        pair_consistency,
-        select_augmentations,
-    )
+    from causalimg.training.augmentation import pair_consistency, select_augmentations
     from causalimg.training.backdoor import BackdoorClassifier
     from causalimg.training.canonical import family_table, statement_table
     from causalimg.training.check import check_penalty
@@ -30,6 +26,7 @@ if TYPE_CHECKING:
     from causalimg.training.masks import AdditiveHead, MaskedLinear, MaskedMLP, factorize
     from causalimg.training.model_features import used_features
     from causalimg.training.objective import ConstrainedLoss, LossOutput
+    from causalimg.training.pairs import BatchSwap, CounterfactualPairs, PhantomLooks
     from causalimg.training.penalty import Batch, Penalty
     from causalimg.training.plan import ConstraintPlan
     from causalimg.training.risk import IRM, Bottleneck, Fishr, VREx
@@ -43,6 +40,7 @@ _WHERE = {
     "AndMask": "agreement",
     "BackdoorClassifier": "backdoor",
     "Batch": "penalty",
+    "BatchSwap": "pairs",
     "Bottleneck": "risk",
     "CASTLE": "structure",
     "CIRCE": "dependence",
@@ -53,7 +51,7 @@ _WHERE = {
     "ConstrainedLoss": "objective",
     "Constraint": "constraint",
     "ConstraintPlan": "plan",
-    "CounterfactualPairs": "augmentation",
+    "CounterfactualPairs": "pairs",
     "DomainAdversarial": "adversarial",
     "EdgeWeightedLasso": "structure",
     "FeatureSet": "feature_set",
@@ -74,6 +72,7 @@ _WHERE = {
     "MaskedMLP": "masks",
     "MixtureMatching": "alignment",
     "Penalty": "penalty",
+    "PhantomLooks": "pairs",
     "Transform": "constraint",
     "VREx": "risk",
     "Weights": "constraint",
@@ -107,6 +106,7 @@ __all__ = [
     "AndMask",
     "BackdoorClassifier",
     "Batch",
+    "BatchSwap",
     "Bottleneck",
     "CastleNet",
     "ConditionalMMD",
@@ -129,6 +129,7 @@ __all__ = [
     "MaskedMLP",
     "MixtureMatching",
     "Penalty",
+    "PhantomLooks",
     "Transform",
     "VREx",
     "Weights",

@@ -1,4 +1,4 @@
-"""Choosing augmentations by how much they blind a classifier of the environment; image pairs."""
+"""Choosing augmentations by how much they blind a classifier of the environment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from torch.nn import functional
 from causalimg.errors import InvalidInputError, NotEstimableError
 
 Transform = Callable[[Tensor], Tensor]
-Generator = Callable[[Tensor, Tensor], Tensor]
 
 
 def select_augmentations(
@@ -89,45 +88,6 @@ def select_augmentations(
     table = pd.DataFrame(rows)
     table["drop"] = table["accuracy"].iloc[0] - table["accuracy"]
     return table.sort_values("drop", ascending=False, kind="stable").reset_index(drop=True)
-
-
-class CounterfactualPairs:
-    """Pairs of an image and the same patient on another scanner.
-
-    Parameters
-    ----------
-    generator : callable (images, environment) -> images
-        Renders images as another environment would show them: a phantom, a harmonisation fitted
-        the other way, a generative model.
-    n_environments : int
-    random_state : int, optional
-
-    Examples
-    --------
-    >>> pairs = CounterfactualPairs(
-    ...     lambda images, scanner: images + scanner[:, None, None, None], n_environments=2
-    ... )
-    >>> shown, where = pairs(torch.zeros(2, 1, 1, 1), torch.tensor([0, 1]))
-    >>> where.tolist(), shown.flatten().tolist()
-    ([1, 0], [1.0, 0.0])
-    """
-
-    def __init__(
-        self, generator: Generator, *, n_environments: int, random_state: int | None = None
-    ) -> None:
-        if n_environments < 2:
-            raise InvalidInputError(f"n_environments={n_environments} must be at least 2")
-        self.generator = generator
-        self.n_environments = n_environments
-        self._draw = torch.Generator()
-        if random_state is not None:
-            self._draw.manual_seed(random_state)
-
-    def __call__(self, images: Tensor, environment: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the counterfactual images and the environments they are shown in."""
-        step = torch.randint(1, self.n_environments, (len(images),), generator=self._draw)
-        other = (environment + step.to(environment.device)) % self.n_environments
-        return self.generator(images, other), other
 
 
 def pair_consistency(first: Tensor, second: Tensor) -> Tensor:

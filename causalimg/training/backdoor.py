@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from causalimg.errors import InvalidInputError, NotEstimableError, check_columns
 from causalimg.tables.encode import encode
+from causalimg.training.constraint import ConstraintKind
 
 Float = NDArray[np.float64]
 
@@ -29,6 +30,8 @@ class BackdoorClassifier(ClassifierMixin, BaseEstimator):
     max_strata : int
         Largest number of different z to average over; of more, a seeded draw.
     random_state : int
+    statement, reason : str
+        What the prediction stands for, and why z suffices.
 
     Attributes
     ----------
@@ -59,10 +62,27 @@ class BackdoorClassifier(ClassifierMixin, BaseEstimator):
     True
     """
 
-    def __init__(self, base: Any = None, *, max_strata: int = 200, random_state: int = 0) -> None:
+    kind: ClassVar[ConstraintKind] = ConstraintKind.MASK
+
+    def __init__(
+        self,
+        base: Any = None,
+        *,
+        max_strata: int = 200,
+        random_state: int = 0,
+        statement: str = "P(outcome | do(inputs)) by the back-door formula",
+        reason: str = "",
+    ) -> None:
         self.base = base
         self.max_strata = max_strata
         self.random_state = random_state
+        self.statement = statement
+        self.reason = reason
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The variables to average over, known once it is fitted."""
+        return getattr(self, "adjust_", ())
 
     def fit(self, X: ArrayLike, y: ArrayLike, *, adjust: pd.DataFrame) -> Self:
         """Learn ``P(y | x, z)`` and the distribution of z.

@@ -103,6 +103,9 @@ def constraint_table(plan: PlanOffers) -> pd.DataFrame:
             if name == "weights":
                 add("weights", name, subject, verdict, f"{subject}: categories",
                     f'plan.weighting("{subject}").of(frame)')  # fmt: skip
+            elif name == "group_dro":
+                add("weights", name, subject, verdict, f"{subject}: categories",
+                    f'plan.group_dro("{subject}", n_groups=...)')  # fmt: skip
             elif name in CATALOGUE:
                 about = ", ".join(n for n in (subject, *given) if n != outcome)
                 add("penalty", name, subject, verdict, f"{about}: {CATALOGUE[name].reads}",
@@ -128,6 +131,13 @@ def constraint_table(plan: PlanOffers) -> pd.DataFrame:
             f'plan.feature_set("{rule}").transform(frame)')  # fmt: skip
         add("mask", "network", rule, columns, table,
             f'plan.mask(columns, "{rule}").network()')  # fmt: skip
+        add("mask", "additive_head", rule, columns, table,
+            f'plan.mask(columns, "{rule}").head()')  # fmt: skip
+        if columns.invariant:
+            listed = ", ".join(f'"{name}"' for name in columns.features)
+            add("weights", "density_ratio", rule, columns, "the same columns of new cases",
+                f"causalimg.shift.density_ratio(frame, new, columns=[{listed}])"
+                ".weights")  # fmt: skip
         add("penalty", "input_gradient", rule, columns, "inputs= that require gradients",
             f'plan.feature_set("{rule}").input_gradient(columns)')  # fmt: skip
         if columns.frequency:

@@ -221,6 +221,7 @@ class CIRCE(Penalty):
         missing = [n for n in (self.attribute, *self.given) if n not in variables]
         if missing:
             raise InvalidInputError(f"CIRCE.fit needs {missing}; it got {sorted(variables)}")
+        variables = {name: values.detach().cpu() for name, values in variables.items()}
         dtype = torch.float64
         self._levels = {
             name: torch.unique(variables[name])
@@ -254,8 +255,9 @@ class CIRCE(Penalty):
             raise NotEstimableError(
                 "CIRCE first learns the attribute's regression on held-out rows: call fit"
             )
-        held_z, held_y, inverse, z_scale, y_scale = self._held
         x = representation(batch, self.on)
+        held_z, held_y, inverse = (part.to(x.device) for part in self._held[:3])
+        z_scale, y_scale = self._held[3:]
         if len(x) < 2:
             return zero_of(batch)
         z = self._coded(batch, self.attribute, held_z.dtype)

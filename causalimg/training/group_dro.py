@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
 from causalimg.errors import InvalidInputError
+from causalimg.training.constraint import ConstraintKind
 
 
 class GroupDRO(nn.Module):
@@ -16,6 +20,15 @@ class GroupDRO(nn.Module):
     n_groups : int
     step : float
         η.
+    needs : sequence of str
+        The variables whose combinations, with those of the outcome, are the groups.
+    statement, reason : str
+        From the plan.
+
+    Notes
+    -----
+    Assumptions: where the model is used the groups are those of training in other shares, each
+    looking as it did.
 
     References
     ----------
@@ -30,13 +43,25 @@ class GroupDRO(nn.Module):
     True
     """
 
+    kind: ClassVar[ConstraintKind] = ConstraintKind.WEIGHTS
     shares: Tensor
 
-    def __init__(self, n_groups: int, *, step: float = 0.01) -> None:
+    def __init__(
+        self,
+        n_groups: int,
+        *,
+        step: float = 0.01,
+        needs: Sequence[str] = (),
+        statement: str = "",
+        reason: str = "",
+    ) -> None:
         super().__init__()
         if not step > 0:
             raise InvalidInputError(f"step={step!r} must be above 0")
         self.step = step
+        self.needs = tuple(needs)
+        self.statement = statement or "the risk is the same in every group"
+        self.reason = reason
         self.register_buffer("shares", torch.full((n_groups,), 1.0 / n_groups))
 
     def forward(self, losses: Tensor, groups: Tensor) -> Tensor:

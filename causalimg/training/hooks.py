@@ -75,15 +75,22 @@ class PlanHooks(PlanOffers):
         logits: str,
         read: Callable[[Any], Any],
         weights: float | Mapping[str, float] = 1.0,
+        on: str = "features",
+        families: Mapping[str, Penalty] | None = None,
+        inputs: str | None = None,
+        ramp: int = 0,
     ) -> Any:
         """Return a Lightning callback with the plan's penalties.
 
-        See `causalimg.training.lightning.lightning_callback`.
+        ``weights``, ``on`` and ``families`` as in `loss`; the others, and penalties that the plan
+        does not know, see `causalimg.training.lightning.lightning_callback`.
         """
-        loss = self.loss(weights=weights)
+        loss = self.loss(weights=weights, on=on, families=families)
         from causalimg.training.lightning import lightning_callback
 
-        return lightning_callback(loss, features=features, logits=logits, read=read)
+        return lightning_callback(
+            loss, features=features, logits=logits, read=read, inputs=inputs, ramp=ramp
+        )
 
     def monai(
         self,
@@ -93,12 +100,19 @@ class PlanHooks(PlanOffers):
         logits: str,
         read: Callable[[Any], Any],
         weights: float | Mapping[str, float] = 1.0,
+        on: str = "features",
+        families: Mapping[str, Penalty] | None = None,
+        inputs: str | None = None,
+        ramp: int = 0,
     ) -> Any:
-        """Return a MONAI handler with the plan's penalties.
+        """Return a handler for MONAI's trainers with the plan's penalties.
 
-        See `causalimg.training.monai.PlanHandler`.
+        ``weights``, ``on`` and ``families`` as in `loss`; the others, and penalties that the plan
+        does not know, see `causalimg.training.monai.PlanHandler`.
         """
-        loss = self.loss(weights=weights)
+        loss = self.loss(weights=weights, on=on, families=families)
         from causalimg.training.monai import PlanHandler
 
-        return PlanHandler(loss, network, features=features, logits=logits, read=read)
+        return PlanHandler(
+            loss, network, features=features, logits=logits, read=read, inputs=inputs, ramp=ramp
+        )

@@ -11,7 +11,7 @@ from torch import Tensor
 from causalimg.errors import InvalidInputError, MissingDependencyError
 from causalimg.training.objective import ConstrainedLoss
 from causalimg.training.penalty import Batch
-from causalimg.training.tap import FeatureTap
+from causalimg.training.tap import FeatureTap, InputTap
 
 Reader = Callable[[Any], tuple[Tensor, Mapping[str, Tensor]]]
 
@@ -29,7 +29,15 @@ def _callback_class() -> Any:
     )
 
 
-def lightning_callback(loss: ConstrainedLoss, *, features: str, logits: str, read: Reader) -> Any:
+def lightning_callback(
+    loss: ConstrainedLoss,
+    *,
+    features: str,
+    logits: str,
+    read: Reader,
+    inputs: str | None = None,
+    ramp: int = 0,
+) -> Any:
     """Return a Lightning callback that adds the penalties' gradient before the backward pass.
 
     Parameters
@@ -40,6 +48,10 @@ def lightning_callback(loss: ConstrainedLoss, *, features: str, logits: str, rea
         Dotted names of the layers whose outputs they are.
     read : callable (batch) -> (outcome, variables)
         Takes them out of a batch of the data loader.
+    inputs : str, optional
+        Dotted name of the layer whose input is what `InputGradient` is about.
+    ramp : int
+        Optimiser steps over which the penalties' weights grow to their values.
 
     Returns
     -------
@@ -55,7 +67,9 @@ def lightning_callback(loss: ConstrainedLoss, *, features: str, logits: str, rea
     The gradient of the penalty is added to the parameters before that of the task, which gives
     the same sum; so it needs automatic optimisation, and under mixed precision with a gradient
     scaler the sum would be wrong: there call ``plan.loss`` in ``training_step``. The terms are
-    logged by their statements.
+    logged by their statements. A penalty with parameters of its own (a discriminator) learns only
+    if the module's ``configure_optimizers`` hands ``loss.parameters()`` over too; without, training
+    is refused.
     """
     base = _callback_class()
 
@@ -63,6 +77,7 @@ def lightning_callback(loss: ConstrainedLoss, *, features: str, logits: str, rea
         def __init__(self) -> None:
             super().__init__()
             self.taps: tuple[FeatureTap, ...] = ()
+            self.entry: InputTap | None = None
             self.batch: Any = None
 
         def on_train_start(self, trainer: Any, pl_module: Any) -> None:
@@ -76,7 +91,16 @@ def lightning_callback(loss: ConstrainedLoss, *, features: str, logits: str, rea
                     "the callback cannot scale its gradient with the trainer's scaler: call"
                     " plan.loss in training_step, or train without mixed precision"
                 )
+            held = {id(p) for o in trainer.optimizers for g in o.param_groups for p in g["params"]}
+            idle = {id(p) for p in loss.parameters() if p.requires_grad} - held
+            if idle:
+                raise InvalidInputError(
+                    f"{len(idle)} parameters of the penalties are in no optimiser: return"
+                    " [*self.parameters(), *loss.parameters()] in configure_optimizers"
+                )
+            loss.to(pl_module.device)
             self.taps = (FeatureTap(pl_module, features), FeatureTap(pl_module, logits))
+            self.entry = None if inputs is None else InputTap(pl_module, inputs)
 
         def on_train_batch_start(
             self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
@@ -85,7 +109,10 @@ def lightning_callback(loss: ConstrainedLoss, *, features: str, logits: str, rea
 
         def on_before_backward(self, trainer: Any, pl_module: Any, task: Tensor) -> None:
             outcome, variables = read(self.batch)
-            seen = Batch(self.taps[0].take(), self.taps[1].take(), outcome, variables)
+            entered = None if self.entry is None else self.entry.take()
+            seen = Batch(self.taps[0].take(), self.taps[1].take(), outcome, variables, entered)
+            if ramp:
+                loss.ramp = min(1.0, trainer.global_step / ramp)
             added, terms = loss.penalty(seen)
             if terms:
                 share = 1.0 / trainer.accumulate_grad_batches
@@ -93,7 +120,7 @@ def lightning_callback(loss: ConstrainedLoss, *, features: str, logits: str, rea
                 pl_module.log_dict({name: value.detach() for name, value in terms.items()})
 
         def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-            for tap in self.taps:
+            for tap in (*self.taps, *([] if self.entry is None else [self.entry])):
                 tap.close()
 
     return PlanCallback()

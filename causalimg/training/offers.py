@@ -25,6 +25,7 @@ from causalimg.training.verdicts import INTERVENTION, FamilyVerdict, Verdict
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from causalimg.training.group_dro import GroupDRO
     from causalimg.training.penalty import Penalty
 
 NO_TORCH = (
@@ -117,6 +118,34 @@ class PlanOffers:
         For ``sample_weight=`` of any learner; see `Weights` and `balance`.
         """
         return self.weighting(attribute).of(frame, max_weight=max_weight)
+
+    def group_dro(self, attribute: str, n_groups: int, *, step: float = 0.01) -> GroupDRO:
+        """Return the loss that holds down the worst group of outcome and attribute.
+
+        Parameters
+        ----------
+        attribute : str
+        n_groups : int
+            Number of combinations of the levels of the outcome and of what ``needs`` names.
+        step : float
+
+        Raises
+        ------
+        IdentificationError
+            Where `weighting` is refused too.
+        """
+        weights = self.weighting(attribute)
+        try:
+            from causalimg.training.group_dro import GroupDRO
+        except ImportError as error:
+            raise MissingDependencyError(NO_TORCH) from error
+        return GroupDRO(
+            n_groups,
+            step=step,
+            needs=weights.needs,
+            statement=weights.statement,
+            reason=weights.reason,
+        )
 
     def feature_set(self, which: str) -> FeatureSet:
         """Return the columns that the graph licenses as inputs.

@@ -1,4 +1,4 @@
-"""Listening to one layer of a model, so that its output can be penalised."""
+"""Listening to a layer of a model, so that its output or its input can be penalised."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ from typing import Any
 from torch import Tensor, nn
 
 from causalimg.errors import InvalidInputError
+
+
+def find_layer(model: nn.Module, name: str) -> nn.Module:
+    """Return a layer by its dotted name."""
+    layers = dict(model.named_modules())
+    if name not in layers:
+        raise InvalidInputError(
+            f"the model has no layer {name!r}; it has: {', '.join(n for n in layers if n)}"
+        )
+    return layers[name]
 
 
 class FeatureTap:
@@ -25,13 +35,8 @@ class FeatureTap:
     """
 
     def __init__(self, model: nn.Module, layer: str) -> None:
-        layers = dict(model.named_modules())
-        if layer not in layers:
-            raise InvalidInputError(
-                f"the model has no layer {layer!r}; it has: {', '.join(n for n in layers if n)}"
-            )
         self.value: Tensor | None = None
-        self._handle = layers[layer].register_forward_hook(self._keep)
+        self._handle = find_layer(model, layer).register_forward_hook(self._keep)
         self._layer = layer
 
     def _keep(self, module: nn.Module, inputs: Any, output: Any) -> None:
@@ -39,6 +44,45 @@ class FeatureTap:
 
     def take(self) -> Tensor:
         """Return the last output and forget it."""
+        if self.value is None:
+            raise InvalidInputError(f"layer {self._layer!r} was not run before the loss")
+        value, self.value = self.value, None
+        return value
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._handle.remove()
+
+
+class InputTap:
+    """Keep what went into one layer of a model in the last forward pass, with its gradient.
+
+    Parameters
+    ----------
+    model : nn.Module
+    layer : str
+        Its dotted name; empty for the model itself.
+
+    Raises
+    ------
+    InvalidInputError
+        If the model has no such layer, listing those it has.
+    """
+
+    def __init__(self, model: nn.Module, layer: str) -> None:
+        self.value: Tensor | None = None
+        self._handle = find_layer(model, layer).register_forward_pre_hook(self._keep)
+        self._layer = layer
+
+    def _keep(self, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        first, *rest = inputs
+        if not first.requires_grad:
+            first = first.detach().requires_grad_(True)
+        self.value = first
+        return (first, *rest)
+
+    def take(self) -> Tensor:
+        """Return the last input and forget it."""
         if self.value is None:
             raise InvalidInputError(f"layer {self._layer!r} was not run before the loss")
         value, self.value = self.value, None

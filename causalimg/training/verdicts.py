@@ -122,7 +122,7 @@ def _constraints(given: Sequence[str], roles: Roles) -> tuple[str, ...]:
     if not given:
         return ("mmd", "hsic", "coral", "domain_adversarial")
     conditional = ("conditional_mmd", "circe", "hscic", "conditional_adversarial")
-    return ("weights", *conditional) if roles.outcome in given else conditional
+    return ("weights", *conditional, "group_dro") if roles.outcome in given else conditional
 
 
 def _look(scenes: Sequence[Scene], attribute: str) -> tuple[str, ...]:

@@ -13,11 +13,13 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
+import causalimg.shift
 from causalimg.errors import IdentificationError, InvalidInputError, UnknownNameError
 from causalimg.graph.core import CausalGraph
 from causalimg.graph.metrics import dag_to_cpdag
 from causalimg.graph.query import d_separated, descendants
 from causalimg.tables.invariant_set import InvariantSet
+from causalimg.training.backdoor import BackdoorClassifier
 from causalimg.training.catalogue import CATALOGUE
 from causalimg.training.columns import connected, sets_in
 from causalimg.training.constraint import Constraint, ConstraintKind, Mask, Weights
@@ -54,8 +56,10 @@ def random_dag(rng: np.random.Generator, n: int) -> CausalGraph:
 
 
 def test_every_row_of_the_list_runs_as_written_and_says_its_statement() -> None:
-    plan = plan_of(resamples=[graph_of(EDGES)])
+    edges = f"{EDGES} y->scanner"
+    plan = plan_of(edges, resamples=[graph_of(edges)])
     table = plan.constraints()
+    assert {"group_dro", "density_ratio", "additive_head"} <= set(table["name"])
     assert set(table["kind"]) == {str(kind) for kind in ConstraintKind}
     assert (table["statement"].str.len() > 0).all() and (table["reason"].str.len() > 0).all()
     rng = np.random.default_rng(0)
@@ -72,7 +76,9 @@ def test_every_row_of_the_list_runs_as_written_and_says_its_statement() -> None:
         '"n_groups": ...': '"n_groups": 2',
         '"n_given": ...': '"n_given": 2',
         '"parameters": ...': '"parameters": layer.parameters()',
+        "n_groups=...": "n_groups=4",
     }
+    names["causalimg"], names["new"] = causalimg, frame.sample(frac=1.0, random_state=0)
     for row in table.itertuples():
         call = row.use
         for gap, value in fill.items():
@@ -80,8 +86,11 @@ def test_every_row_of_the_list_runs_as_written_and_says_its_statement() -> None:
         if row.name == "label_shift":
             continue
         head = call
-        for tail in (".of(frame)", ".transform(frame)", ".network()"):
+        for tail in (".of(frame)", ".transform(frame)", ".network()", ".head()"):
             head = head.removesuffix(tail)
+        if row.name == "density_ratio":
+            assert eval(call, {**names}).mean() == pytest.approx(1.0)
+            continue
         made = eval(head, {**names})
         assert isinstance(made, Constraint), row
         assert made.kind == row.kind and made.statement == row.statement, row
@@ -91,7 +100,15 @@ def test_every_row_of_the_list_runs_as_written_and_says_its_statement() -> None:
 
 def test_each_kind_lists_what_it_needs() -> None:
     plan = plan_of()
-    assert plan_of(f"{EDGES} y->scanner").weighting("scanner").needs == ("scanner",)
+    given = plan_of(f"{EDGES} y->scanner")
+    assert given.weighting("scanner").needs == ("scanner",)
+    worst = given.group_dro("scanner", 4)
+    assert isinstance(worst, Constraint) and worst.kind is ConstraintKind.WEIGHTS
+    assert worst.needs == ("scanner",) and worst.statement == given.verdicts["scanner"].statement
+    with pytest.raises(IdentificationError, match=r"use plan\.loss"):
+        plan.group_dro("scanner", 4)
+    door = BackdoorClassifier(reason="age blocks every back door")
+    assert isinstance(door, Constraint) and door.kind is ConstraintKind.MASK and door.needs == ()
     given_y = plan_of(f"{EDGES} y->scanner").penalty("scanner", "circe")
     assert given_y.needs == ("scanner",)
     assert plan.penalty("conditional_alignment").needs == ("site",)
@@ -121,7 +138,7 @@ def test_a_penalty_of_the_plan_has_its_statement_and_refuses_what_does_not_enfor
 
 
 def test_every_name_in_a_verdict_is_a_constraint_of_some_kind() -> None:
-    other = {"weights", "label_shift", "interventional_augmentation"}
+    other = {"weights", "group_dro", "label_shift", "interventional_augmentation"}
     for edges in (EDGES, f"{EDGES} y->scanner", f"{EDGES} site->y"):
         plan = plan_of(edges)
         named = [n for v in plan.licensed().values() for n in v.constraints]

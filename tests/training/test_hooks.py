@@ -20,10 +20,12 @@ from causalimg.errors import (
     UnknownNameError,
 )
 from causalimg.graph.core import CausalGraph
+from causalimg.training.adversarial import DomainAdversarial
 from causalimg.training.objective import ConstrainedLoss
 from causalimg.training.penalty import Batch
 from causalimg.training.plan import ConstraintPlan
 from causalimg.training.risk import IRM, VREx, sample_losses
+from causalimg.training.structure import InputGradient
 
 STEPS = 4
 
@@ -158,6 +160,87 @@ def test_monai_handler_gives_the_same_parameters() -> None:
         ).run()
     assert same(net, explicit(5.0))
     assert set(handler.terms) == {"content ⊥ marker | y"}
+
+
+def hooked(loss: ConstrainedLoss, way: str, more: list[nn.Parameter], **settings: Any) -> Net:
+    """Return the net after some steps with a loss of any penalties, by a hook."""
+    names = {"features": "encoder", "logits": "head", "read": read, "inputs": "encoder"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # advice of third parties
+        if way == "monai":
+            engines = pytest.importorskip("monai.engines", reason="monai is not installed")
+            from causalimg.training.monai import PlanHandler
+
+            net = start()
+            engines.SupervisedTrainer(
+                device=torch.device("cpu"),
+                max_epochs=1,
+                train_data_loader=loader(),
+                network=net,
+                optimizer=torch.optim.SGD([*net.parameters(), *more], lr=0.1),
+                loss_function=lambda logits, y: sample_losses(logits, y).mean(),
+                train_handlers=[PlanHandler(loss, net, **names, **settings)],
+            ).run()
+            return net
+        lightning = pytest.importorskip("lightning.pytorch", reason="lightning is not installed")
+        from causalimg.training.lightning import lightning_callback
+
+        class Module(lightning.LightningModule):  # type: ignore[misc,name-defined]
+            def __init__(self) -> None:
+                super().__init__()
+                self.encoder, self.head = start().encoder, start().head
+
+            def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
+                logits = self.head(self.encoder(batch["image"]))
+                return sample_losses(logits, batch["label"]).mean()
+
+            def configure_optimizers(self) -> torch.optim.Optimizer:
+                return torch.optim.SGD([*self.parameters(), *more], lr=0.1)
+
+        module = Module()
+        lightning.Trainer(
+            max_steps=STEPS,
+            callbacks=[lightning_callback(loss, **names, **settings)],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            accelerator="cpu",
+        ).fit(module, loader())
+        net = start()
+        net.load_state_dict(module.state_dict())
+        return net
+
+
+def several() -> ConstrainedLoss:
+    """Return penalties on the inputs, on the features and with parameters of their own."""
+    torch.manual_seed(5)
+    adversary = DomainAdversarial("marker", n_features=8, n_groups=2, hidden=4)
+    return ConstrainedLoss(sample_losses, [(3.0, InputGradient([False, True])), (0.7, adversary)])
+
+
+@pytest.mark.parametrize("way", ["lightning", "monai"])
+def test_hooks_carry_inputs_own_parameters_and_a_ramp(way: str) -> None:
+    net, loss = start(), several()
+    parameters = [*net.parameters(), *loss.parameters()]
+    optimiser = torch.optim.SGD(parameters, lr=0.1)
+    for step, batch in enumerate(list(loader())[:STEPS]):
+        optimiser.zero_grad()
+        x = batch["image"].requires_grad_(True)
+        features = net.encoder(x)
+        outcome, variables = read(batch)
+        loss.ramp = step / 2 if step < 2 else 1.0
+        out = loss(
+            net.head(features)[:, 0], outcome, features=features, variables=variables, inputs=x
+        )
+        out.total.backward()
+        optimiser.step()
+    again = several()
+    found = hooked(again, way, list(again.parameters()), ramp=2)
+    assert same(found, net)
+    assert same(again, loss)
+    with pytest.raises(InvalidInputError, match="parameters of the penalties"):
+        hooked(several(), way, [])
 
 
 def test_weight_zero_is_plain_training_exactly() -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from causalimg.errors import InvalidInputError, NotEstimableError
-from causalimg.training.augmentation import (
-    CounterfactualPairs,
-    pair_consistency,
-    select_augmentations,
-)
+from causalimg.datasets.phantom import PhantomWorld, phantom_cohort
+from causalimg.errors import InvalidInputError, NotEstimableError, UnknownNameError
+from causalimg.training.augmentation import pair_consistency, select_augmentations
+from causalimg.training.pairs import BatchSwap, CounterfactualPairs, PhantomLooks
 from causalimg.training.transforms import GIN, IPA, fourier_style_swap, statistics_swap
 
 
@@ -110,6 +111,49 @@ def test_counterfactual_pairs_change_the_environment_always() -> None:
     changed, other = pairs(x, site)
     assert not bool((other == site).any()) and set(other.tolist()) == {0, 1, 2}
     assert torch.allclose(changed - x, other.reshape(-1, 1, 1, 1).expand_as(x).double())
+
+
+def test_pairs_of_the_phantom_are_its_own_counterfactual_scans(tmp_path: Path) -> None:
+    mixed = PhantomWorld.of(phantom_cohort(tmp_path, n_patients=4, size=16, random_state=3))
+    assert mixed.patients["protocol"].nunique() == 2
+    world = mixed.under({"protocol": "thin"})
+    looks = PhantomLooks(world)
+    pairs = CounterfactualPairs(looks, n_environments=len(looks.levels), random_state=0)
+    cases = torch.arange(4)
+    met = torch.tensor([looks.levels.index(s) for s in world.patients["scanner"]])
+    shown, other = pairs(cases, met)
+    assert shown.shape == (4, 1, *world.render(0).image.shape) and bool((other != met).all())
+    for k in range(4):
+        own = world.render(k).image / 100.0
+        assert np.allclose(looks(cases, met)[k, 0], own, atol=1e-5)
+        there = world.under({"scanner": looks.levels[int(other[k])]}).render(k).image / 100.0
+        assert np.allclose(shown[k, 0], there, atol=1e-5) and not np.allclose(there, own, atol=0.05)
+    flat = PhantomLooks(mixed, middle=True)
+    assert flat(cases, torch.zeros(4)).shape == (4, 1, 16, 16)
+    with pytest.raises(InvalidInputError, match="one protocol for all"):
+        PhantomLooks(mixed)(cases, torch.zeros(4))
+    with pytest.raises(InvalidInputError, match="there is no case 4"):
+        looks(torch.tensor([4]), torch.tensor([0]))
+    with pytest.raises(InvalidInputError, match="there is no level 9"):
+        looks(torch.tensor([0]), torch.tensor([9]))
+    with pytest.raises(InvalidInputError, match="must be one of scanner, protocol"):
+        PhantomLooks(world, "site")
+    with pytest.raises(UnknownNameError, match="no level 'Z'"):
+        PhantomLooks(world, levels=["Z"])
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_a_swap_within_the_batch_gives_every_image_the_style_of_another(axes: int) -> None:
+    x = images(axes, n=6) * torch.arange(1.0, 7.0).reshape(6, *([1] * (axes + 1)))
+    dims = tuple(range(2, 2 + axes))
+    out = BatchSwap(statistics_swap, random_state=0)(x)
+    before, after = x.mean(dims)[:, 0], out.mean(dims)[:, 0]
+    assert torch.allclose(before.sort().values, after.sort().values, atol=1e-4)
+    assert bool(((before - after).abs() > 1e-3).all())
+    assert torch.equal(out, BatchSwap(statistics_swap, random_state=0)(x))
+    assert BatchSwap(fourier_style_swap, random_state=1)(x).shape == x.shape
+    with pytest.raises(NotEstimableError, match="two images"):
+        BatchSwap(statistics_swap)(x[:1])
 
 
 def test_pair_consistency_is_zero_for_the_same_and_symmetric() -> None:
