@@ -16,6 +16,56 @@ Array = NDArray[np.float64]
 
 CONTROLS = ("bh", "maxt")
 _BLOCK = 128
+_FIRST_STEP = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Certified:
+    """Adjusted p-values, and the levels that the features left over would have to meet.
+
+    Parameters
+    ----------
+    q : ndarray of shape (n_features,)
+        NaN where not tested.
+    alpha : float
+    draws : ndarray of shape (n_features, n_draws) or None
+        Draws of the statistics under the null hypotheses; None for ``bh``.
+    """
+
+    q: Array
+    alpha: float
+    draws: NDArray[np.floating] | None
+
+    def levels(self, order: NDArray[np.intp]) -> Array:
+        """Return the one-sided level of each feature left, were they certified in this order.
+
+        Parameters
+        ----------
+        order : ndarray of int
+            Features, the one certified next first.
+
+        Returns
+        -------
+        ndarray of shape (len(order),)
+        """
+        from scipy.special import ndtr
+
+        tested = np.isfinite(self.q)
+        done = tested & (np.nan_to_num(self.q, nan=1.0) <= self.alpha)
+        if self.draws is None:
+            rank = done.sum() + 1 + np.arange(len(order))
+            return np.asarray(self.alpha * np.minimum(rank, tested.sum()) / tested.sum())
+        rest = tested & ~done
+        rest[order] = False
+        largest = np.full(self.draws.shape[1], -np.inf, dtype=self.draws.dtype)
+        if rest.any():
+            largest = self.draws[rest].max(axis=0)
+        out = np.empty(len(order))
+        for k in range(len(order) - 1, -1, -1):
+            largest = np.maximum(largest, self.draws[order[k]])
+            bound = np.quantile(largest, 1 - (1 - _FIRST_STEP) * self.alpha)
+            out[k] = ndtr(-bound)
+        return out
 
 
 @dataclass(frozen=True)
@@ -44,8 +94,13 @@ class Control:
         direction: Array,
         names: Sequence[str],
         effects: EffectEstimator,
-    ) -> tuple[Array, float]:
+        largest: NDArray[np.floating] | None,
+    ) -> Certified:
         """Adjust the equivalence p-values of the features.
+
+        ``maxt`` takes two steps: features that lie beyond the margin for sure (simultaneously, with
+        probability ``1 - alpha / 10``) cannot pass by chance as easily as one at the margin, and
+        step-down over all of them uses the rest of ``alpha``.
 
         Parameters
         ----------
@@ -57,23 +112,22 @@ class Control:
             Sign that turns the pair's influence into that of the test statistic.
         names : sequence of str
         effects : EffectEstimator
+        largest : ndarray of shape (n_features, n_draws) or None
+            From `largest_draws`.
 
         Returns
         -------
-        q : ndarray of shape (n_features,)
-        level : float
-            The one-sided level that the next feature would have to meet.
+        Certified
+
+        References
+        ----------
+        Romano, Shaikh, Wolf (2014), on the two steps. doi:10.3982/ECTA9011
         """
-        from scipy.special import ndtr, ndtri
+        from scipy.special import ndtri
 
         tested = np.isfinite(p)
-        count = int(tested.sum())
-        if not count:
-            return np.full(len(p), np.nan), self.alpha
-        if self.method == "bh":
-            q = fdr_adjust(p, "bh")
-            certified = int((q[tested] <= self.alpha).sum())
-            return q, self.alpha * min(certified + 1, count) / count
+        if largest is None or not tested.any():
+            return Certified(fdr_adjust(p, "bh"), self.alpha, None)
         influence = np.zeros((effects.n_samples_, len(names)))
         found = Influences.of(effects, names)
         for k, (a, b) in enumerate(effects.contrast_pairs(pairs=True)):
@@ -85,23 +139,23 @@ class Control:
         )
         # the t statistics as normal scores, so that they compare with normal draws
         score = np.full(len(p), np.nan)
-        score[tested] = -ndtri(np.clip(p[tested], 1e-300, 1.0))
-        q = step_down(score, draws)
-        left = tested & ~(np.nan_to_num(q, nan=1.0) <= self.alpha)
-        if not left.any():
-            return q, self.alpha
-        bound = np.quantile(draws[left].max(axis=0), 1 - self.alpha)
-        return q, float(ndtr(-bound))
+        score[tested] = -ndtri(np.clip(p[tested], 1e-300, 1 - 1e-16))
+        first = _FIRST_STEP * self.alpha
+        reach = np.quantile(largest[tested].max(axis=0), 1 - first)
+        beyond = np.maximum(np.nan_to_num(-score, nan=0.0) - reach, 0.0)
+        far = np.flatnonzero(beyond)
+        draws[far] -= beyond[far, None].astype(draws.dtype)
+        return Certified(np.minimum(step_down(score, draws) + first, 1.0), self.alpha, draws)
 
-    def moved(self, p: Array, names: Sequence[str], effects: EffectEstimator) -> NDArray[np.bool_]:
+    def moved(self, p: Array, largest: NDArray[np.floating] | None) -> NDArray[np.bool_]:
         """Mark features with an effect that is not zero, controlled over features and pairs.
 
         Parameters
         ----------
         p : ndarray of shape (n_features, n_pairs)
             Two-sided p-values of no effect; NaN where not estimable.
-        names : sequence of str
-        effects : EffectEstimator
+        largest : ndarray of shape (n_features, n_draws) or None
+            From `largest_draws`.
 
         Returns
         -------
@@ -109,7 +163,7 @@ class Control:
         """
         from scipy.special import ndtri
 
-        if self.method == "bh":
+        if largest is None:
             q = fdr_adjust(p.ravel(), "bh")
             found = np.nan_to_num(q, nan=1.0).reshape(p.shape) <= self.alpha
             return np.asarray(found.any(axis=1))
@@ -118,13 +172,18 @@ class Control:
         score = np.full(len(p), np.nan)
         smallest = np.where(done, p, 1.0).min(axis=1)[some]
         score[some] = -ndtri(np.clip(smallest / 2, 1e-300, 0.5))
-        q = step_down(score, self._largest_draws(names, effects))
+        q = step_down(score, largest)
         return np.asarray(np.nan_to_num(q, nan=1.0) <= self.alpha)
 
-    def _largest_draws(
+    def largest_draws(
         self, names: Sequence[str], effects: EffectEstimator
-    ) -> NDArray[np.floating]:
-        """Draw the largest absolute studentised contrast of each feature, (n_features, n_draws)."""
+    ) -> NDArray[np.floating] | None:
+        """Draw the largest absolute studentised contrast of each feature, (n_features, n_draws).
+
+        None for ``bh``, which needs no draws.
+        """
+        if self.method == "bh":
+            return None
         found, multipliers = Influences.of(effects, names), self._multipliers(effects)
         out = np.zeros((len(names), self.n_draws), dtype=np.float32)
         for start in range(0, len(names), _BLOCK):

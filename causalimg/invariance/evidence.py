@@ -73,27 +73,29 @@ def stable_evidence(
     at = (np.arange(len(names)), worst)
     p_worst = np.where(known, p[at], np.nan)
     direction = np.where(effect[at] < 0, 1.0, -1.0)
-    q, level = control.certify(p_worst, worst, direction, names, effects)
+    largest = control.largest_draws(names, effects)
+    certified = control.certify(p_worst, worst, direction, names, effects, largest)
+    q = certified.q
     stable = known & (np.nan_to_num(q, nan=1.0) <= control.alpha)
-    moved = control.moved(table(rows["p"]), names, effects) & ~stable & some
-    still = known & ~stable & ~moved
+    moved = control.moved(table(rows["p"]), largest) & ~stable & some
+    still = np.flatnonzero(known & ~stable & ~moved)
     # the square of an estimate is too large by its variance
-    size = np.sqrt(np.maximum(effect**2 - se**2, 0.0))
-    certify = n_to_certify(size, se, n, margin, level).max(axis=1)
-    detect = n_to_detect(size, se, n, level).min(axis=1)
-    if control.method == "bh" and still.any():
-        # those that need fewer are certified by then, and the level rises with their number
-        rank = np.argsort(np.argsort(certify[still])) + 1
-        tested = int(known.sum())
-        own = control.alpha * np.minimum(stable.sum() + rank, tested) / tested
-        parts = (size[still], se[still], n[still])
-        joint = n_to_certify(*parts, margin, own[:, None]).max(axis=1)
-        least = np.minimum.accumulate(joint[np.argsort(rank)][::-1])[::-1]
-        certify[still] = least[rank - 1]
+    size = np.sqrt(np.maximum(effect**2 - se**2, 0.0))[still]
+    needed = np.full(len(names), np.nan)
+    if len(still):
+        # those that need fewer are certified by then, which raises the level of the others
+        rank = np.argsort(
+            n_to_certify(size, se[still], n[still], margin, control.alpha).max(axis=1)
+        )
+        level = np.empty(len(still))
+        level[rank] = certified.levels(still[rank])
+        parts = (size, se[still], n[still])
+        certify = n_to_certify(*parts, margin, level[:, None]).max(axis=1)
+        certify[rank] = np.minimum.accumulate(certify[rank][::-1])[::-1]
+        detect = n_to_detect(*parts, level[rank[0]]).min(axis=1)
+        needed[still] = np.ceil(np.minimum(certify, detect))
     cases = n[at]
-    with np.errstate(invalid="ignore"):
-        needed = np.maximum(np.ceil(np.minimum(certify, detect)), cases + 1)
-    needed[~still | ~np.isfinite(needed)] = np.nan
+    needed = np.where(np.isfinite(needed), np.maximum(needed, cases + 1), np.nan)
     verdict = np.where(stable, "stable", np.where(moved, "shifted", "not_certifiable"))
     evidence = pd.DataFrame(
         {

@@ -315,7 +315,8 @@ def test_the_shared_products_give_the_draws_of_every_pair(estimand: str) -> None
     frame, names = shifted_table(18, np.linspace(0, 0.4, 5), n=300, levels="ABC")
     fit = AIPW(treatment="scanner", adjustment=ADJUSTMENT, estimand=estimand).fit(frame, names)
     control = Control("maxt", 0.05, 200, np.random.SeedSequence(3))
-    found = control._largest_draws(names, fit)
+    found = control.largest_draws(names, fit)
+    assert found is not None
     direct = np.zeros_like(found)
     for a, b in fit.contrast_pairs(pairs=True):
         part = fit.influence(fit.levels_[a], fit.levels_[b])[names].to_numpy()
