@@ -15,6 +15,7 @@ from causalimg.effects.parameters import Parametrised
 from causalimg.errors import InvalidInputError, UnknownNameError, nearest
 from causalimg.invariance.control import CONTROLS, Control
 from causalimg.invariance.evidence import stable_evidence, with_repeats
+from causalimg.invariance.frequency import certified_again, certified_frequency
 from causalimg.invariance.spread import SPREADS, patient_spread
 from causalimg.parallel import spawn_seeds
 from causalimg.provenance import Provenance
@@ -72,6 +73,9 @@ class StableFeatures(Parametrised):
         Both as in `AIPW`.
     n_bootstrap : int, default=2000
         Multiplier draws for ``maxt``.
+    n_resamples : int, default=0
+        Resamples of cases (or clusters) in which everything is done anew; the share that certify a
+        feature is its ``bootstrap_frequency`` in the evidence.
     random_state : int or None, default=0
         Seed of the draws.
 
@@ -125,6 +129,7 @@ class StableFeatures(Parametrised):
         trim: float = 0.01,
         limits: OverlapLimits | None = None,
         n_bootstrap: int = 2000,
+        n_resamples: int = 0,
         random_state: int | None = 0,
     ) -> None:
         self.environment = environment
@@ -140,6 +145,7 @@ class StableFeatures(Parametrised):
         self.trim = trim
         self.limits = limits
         self.n_bootstrap = n_bootstrap
+        self.n_resamples = n_resamples
         self.random_state = random_state
 
     def fit(
@@ -150,6 +156,7 @@ class StableFeatures(Parametrised):
         effects: EffectEstimator | None = None,
         between_sd: Mapping[str, float] | None = None,
         repeats: pd.DataFrame | None = None,
+        n_jobs: int = 1,
     ) -> Self:
         """Test every feature.
 
@@ -168,6 +175,8 @@ class StableFeatures(Parametrised):
             What `reliability` gave for repeated scans: intraclass correlations, concordance,
             coefficient of variation and repeatability coefficient are put beside the evidence.
             They do not change a verdict.
+        n_jobs : int, default=1
+            Of ``n_resamples``, at a time.
 
         Returns
         -------
@@ -204,6 +213,16 @@ class StableFeatures(Parametrised):
         evidence = stable_evidence(effects, names, sd, margin=self.margin, control=control)
         if repeats is not None:
             evidence = with_repeats(evidence, repeats)
+        if self.n_resamples:
+            evidence["bootstrap_frequency"] = certified_frequency(
+                certified_again(self, effects, names, between_sd),
+                frame,
+                names,
+                n_resamples=self.n_resamples,
+                cluster=effects.cluster,
+                random_state=self.random_state,
+                n_jobs=n_jobs,
+            )
         stable = evidence.loc[evidence["verdict"] == "stable", "feature"]
         self.invariant_set_ = InvariantSet(
             features=tuple(stable),
@@ -211,6 +230,7 @@ class StableFeatures(Parametrised):
             environment=self.environment,
             margin=float(self.margin),
             evidence=evidence,
+            environments=effects.levels_,
             provenance=Provenance.of(
                 "invariance",
                 settings=self.settings(),
@@ -236,6 +256,8 @@ class StableFeatures(Parametrised):
             raise InvalidInputError(f"alpha must be between 0 and 0.5, got {self.alpha!r}")
         check_choice(self.control, CONTROLS, "control")
         check_choice(self.spread, SPREADS, "spread")
+        if self.n_resamples < 0:
+            raise InvalidInputError(f"n_resamples must be at least 0, got {self.n_resamples!r}")
         if self.n_bootstrap < 100:
             raise InvalidInputError(f"n_bootstrap must be at least 100, got {self.n_bootstrap!r}")
 

@@ -14,6 +14,7 @@ from causalimg.effects import AIPW, DifferenceInMeans
 from causalimg.errors import InvalidInputError, NotEstimableError, UnknownNameError
 from causalimg.invariance import StableFeatures
 from causalimg.invariance.control import Control
+from causalimg.invariance.frequency import resampled
 from causalimg.invariance.reliability import reliability
 from causalimg.invariance.spread import reference_spread
 from causalimg.tables.invariant_set import EVIDENCE_COLUMNS, InvariantSet
@@ -155,6 +156,32 @@ def test_repeats_stand_beside_the_evidence_and_change_no_verdict(tmp_path: Path)
         search.fit(frame, features=names, repeats=scans)
 
 
+def test_bootstrap_frequency_says_how_much_hangs_on_the_cases(tmp_path: Path) -> None:
+    frame, names = shifted_table(32, [0.0, 0.2, 0.6], n=700)
+    settings = {"margin": 0.3, "n_resamples": 30}
+    one = fitted(frame, names, **settings).invariant_set_
+    share = one.evidence.set_index("feature")["bootstrap_frequency"]
+    assert share["f0"] > 0.95 and 0 < share["f1"] < 0.8 and share["f2"] == 0
+    plain = fitted(frame, names, margin=0.3).invariant_set_
+    assert plain.features == one.features
+    pd.testing.assert_frame_equal(one.evidence[plain.evidence.columns], plain.evidence)
+    again = StableFeatures(environment="scanner", adjustment=ADJUSTMENT, **settings)
+    two = again.fit(frame, features=names, n_jobs=2).invariant_set_
+    pd.testing.assert_frame_equal(one.evidence, two.evidence)
+    one.save(tmp_path / "set.json")
+    read = InvariantSet.load(tmp_path / "set.json")
+    pd.testing.assert_frame_equal(read.evidence, one.evidence, check_dtype=False)
+    assert read.environments == ("A", "B")
+
+
+def test_clusters_are_drawn_whole() -> None:
+    frame = pd.DataFrame({"patient": list("aaabbc"), "v": range(6)})
+    drawn = resampled(frame, "patient", np.random.SeedSequence(0))
+    for _, part in drawn.groupby("patient"):
+        assert part["v"].tolist() in ([0, 1, 2], [3, 4], [5])
+    assert drawn["patient"].nunique() == 3
+
+
 def test_one_moved_pair_keeps_a_feature_out() -> None:
     frame, names = shifted_table(6, [0.0, 0.0], n=4000, levels="ABC")
     frame.loc[frame["scanner"] == "C", "f1"] += 0.5
@@ -267,6 +294,7 @@ def test_a_separating_covariate_is_an_error() -> None:
         ("margin", 0.0, "margin must be above 0"),
         ("alpha", 0.7, "alpha must be between 0 and 0.5"),
         ("control", "maxT", "did you mean 'maxt'"),
+        ("n_resamples", -1, "n_resamples must be at least 0"),
         ("n_bootstrap", 5, "n_bootstrap must be at least 100"),
     ],
 )
