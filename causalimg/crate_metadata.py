@@ -34,6 +34,7 @@ _SAYS = {
     "harmonization": "batch effects before and after harmonisation",
     "redundancy": "which feature stands for which near-copies",
     "graph": "causal graph with edge support",
+    "evidence": "tests and resamples behind every edge of the graph",
     "effects": "adjusted effects of the treatment on every feature",
     "naive": "plain differences in means, to compare with",
     "propensity": "probability of each treatment level for every case",

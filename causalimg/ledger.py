@@ -51,10 +51,15 @@ class Ledger:
                 found |= entry.get("files", {})
         return found
 
-    def fresh(self, stage: str, key: str) -> bool:
-        """Tell whether a stage's files are there, unchanged, and made under this key."""
+    def fresh(self, stage: str, key: str, files: tuple[str, ...] = ()) -> bool:
+        """Tell whether a stage's files are there, unchanged, and made under this key.
+
+        ``files`` are those that the stage writes now; an earlier version may have written fewer.
+        """
         entry = self._entries().get(stage)
         if not isinstance(entry, dict) or entry.get("key") != key:
+            return False
+        if not set(files) <= set(entry["files"]):
             return False
         return all(
             (self.folder / name).is_file() and sha256_file(self.folder / name) == sha
@@ -83,7 +88,7 @@ class Ledger:
         compute, save, load : callable
         """
         key = digest({"stage": stage, **made_from})
-        if self.fresh(stage, key):
+        if self.fresh(stage, key, files):
             self.events.append((stage, "reused"))
             return load()
         value = compute()

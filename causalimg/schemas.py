@@ -14,6 +14,7 @@ NAMES = (
     "cohort",
     "feature_table",
     "causal_graph",
+    "graph_evidence",
     "effect_table",
     "invariant_set",
     "invariant_predictors",

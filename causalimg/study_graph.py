@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from causalimg.config import FEATURES, StudyConfig
 from causalimg.discovery.base import BaseDiscovery
 from causalimg.discovery.bootstrap import BootstrapDiscovery
+from causalimg.discovery.graph_evidence import GraphEvidence
 from causalimg.discovery.redundancy import RedundancyFilter
 from causalimg.errors import InvalidInputError
 from causalimg.graph.core import CausalGraph
@@ -135,8 +136,10 @@ class GraphTask:
         )
 
 
-def find_graph(place: Workplace, table: FeatureTable, redundancy: pd.DataFrame) -> CausalGraph:
-    """Return the graph of the kept features and the study's columns, with edge support."""
+def find_graph(
+    place: Workplace, table: FeatureTable, redundancy: pd.DataFrame
+) -> tuple[CausalGraph, GraphEvidence]:
+    """Return the graph of the kept features and the study's columns, and what stands behind it."""
     config = place.config
     task = GraphTask.of(config, table, redundancy)
     if task.constant:
@@ -144,12 +147,16 @@ def find_graph(place: Workplace, table: FeatureTable, redundancy: pd.DataFrame) 
             f"{', '.join(task.constant)}: the same in every case, so not in the graph"
         )
 
-    def compute() -> CausalGraph:
+    def compute() -> tuple[CausalGraph, GraphEvidence]:
         fitted: Any = task.resampled(config, place.progress_of("discover"))
         graph: CausalGraph = fitted.fit(task.frame).graph_
-        return graph
+        return graph, GraphEvidence.of(fitted)
 
-    graph = place.ledger.run(
+    def save(found: tuple[CausalGraph, GraphEvidence]) -> None:
+        found[0].save(place.path("graph"))
+        found[1].save(place.path("evidence"))
+
+    graph, evidence = place.ledger.run(
         "discover",
         made_from={
             **place.version,
@@ -161,17 +168,20 @@ def find_graph(place: Workplace, table: FeatureTable, redundancy: pd.DataFrame) 
             "knowledge": task.knowledge.to_dict(),
             "seed": config.study.random_state,
         },
-        files=(FILES["graph"],),
+        files=(FILES["graph"], FILES["evidence"]),
         compute=compute,
-        save=lambda graph: graph.save(place.path("graph")),
-        load=lambda: CausalGraph.load(place.path("graph")),
+        save=save,
+        load=lambda: (
+            CausalGraph.load(place.path("graph")),
+            GraphEvidence.load(place.path("evidence")),
+        ),
     )
     if str(graph.kind) == "pag":
         place.notes.append(
             "the graph is a PAG: an arrow a → b says that a causes b directly or through others,"
             " ↔ that they share a hidden cause, and a circle that the data do not tell"
         )
-    return graph
+    return graph, evidence
 
 
 def derive_plan(place: Workplace, table: FeatureTable, graph: CausalGraph) -> ConstraintPlan:

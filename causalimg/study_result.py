@@ -13,6 +13,7 @@ import pandas as pd
 from causalimg.atomic import write_text
 from causalimg.config import StudyConfig
 from causalimg.datasets import PhantomTruth
+from causalimg.discovery.graph_evidence import GraphEvidence
 from causalimg.errors import FileReadError
 from causalimg.graph.core import CausalGraph
 from causalimg.imaging.pictures import CasePictures
@@ -32,6 +33,7 @@ FILES = {
     "harmonization": "harmonization.csv",
     "redundancy": "redundancy.csv",
     "graph": "graph.json",
+    "evidence": "graph_evidence.json",
     "effects": "effects.parquet",
     "naive": "effects_naive.parquet",
     "propensity": "propensity.parquet",
@@ -40,7 +42,12 @@ FILES = {
     "truth": "truth.json",
     "report": "report.html",
 }
-_STAGE_OF = {"graph": "discover", "harmonized": "harmonize", "plan": "constraints"}
+_STAGE_OF = {
+    "graph": "discover",
+    "evidence": "discover",
+    "harmonized": "harmonize",
+    "plan": "constraints",
+}
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,8 @@ class StudyResult:
     redundancy : pandas.DataFrame, optional
         One row per feature: the representative that stands for it in the graph.
     graph : CausalGraph, optional
+    evidence : GraphEvidence, optional
+        The tests and the resamples behind the graph.
     effects, naive : EffectTable, optional
         Adjusted effects of the treatment, and the raw difference in means for comparison.
     propensity : pandas.DataFrame, optional
@@ -107,6 +116,7 @@ class StudyResult:
     harmonized: FeatureTable | None = None
     redundancy: pd.DataFrame | None = None
     graph: CausalGraph | None = None
+    evidence: GraphEvidence | None = None
     effects: EffectTable | None = None
     naive: EffectTable | None = None
     propensity: pd.DataFrame | None = None
@@ -216,6 +226,7 @@ class StudyResult:
             ("harmonized", FeatureTable),
             ("plan", ConstraintPlan),
             ("graph", CausalGraph),
+            ("evidence", GraphEvidence),
             ("effects", EffectTable),
             ("naive", EffectTable),
             ("invariant", InvariantSet),

@@ -70,7 +70,9 @@ class StudyRun:
                 parts["redundancy"] = find_redundancy(place, used["discover"])
         if config.discover is not None and "redundancy" in parts:
             with place.may_refuse("discover"):
-                parts["graph"] = find_graph(place, used["discover"], parts["redundancy"])
+                parts["graph"], parts["evidence"] = find_graph(
+                    place, used["discover"], parts["redundancy"]
+                )
         if config.constraints is not None:
             with place.may_refuse("constraints"):
                 if "graph" not in parts:

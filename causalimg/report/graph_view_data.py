@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from causalimg.discovery.evidence import Evidence, evidence_of, resample_counts
+from causalimg.discovery.evidence import Evidence
+from causalimg.discovery.graph_evidence import GraphEvidence
 from causalimg.errors import InvalidInputError
 from causalimg.graph.core import CausalGraph, GraphKind, Mark
 from causalimg.graph.knowledge import Knowledge
@@ -19,6 +20,8 @@ from causalimg.report.graph_view_words import STATUS_WORDS, compared, drawn, mea
 from causalimg.report.rows import KIND_WORDS
 from causalimg.report.style import without_control
 from causalimg.report.words import plural
+
+Counts = Mapping[tuple[str, str], Mapping[str, int]]
 
 
 def graph_view_data(
@@ -33,7 +36,7 @@ def graph_view_data(
     Parameters
     ----------
     graph : CausalGraph
-    fitted : estimator or Evidence, optional
+    fitted : estimator, Evidence or GraphEvidence, optional
         What made the graph: its ``evidence_`` (`PC`, `FCI`) gives the test behind every pair, and
         its ``graphs_`` (`BootstrapDiscovery`) the counts of each orientation.
     knowledge : Knowledge, optional
@@ -65,18 +68,19 @@ def graph_view_data(
                 f"{name} must be a CausalGraph, not {type(value).__name__}; of a fitted method"
                 " give .graph_"
             )
-    evidence = evidence_of(fitted)
+    found = GraphEvidence.of(fitted)
+    evidence = found.tests
     if evidence is not None and set(evidence.nodes) != set(graph.nodes):
         odd = sorted(set(evidence.nodes) ^ set(graph.nodes))
         raise InvalidInputError(
             f"fitted has other nodes than the graph: {', '.join(odd[:6])}"
             f"{' ...' if len(odd) > 6 else ''}; give the estimator that made this graph"
         )
-    knowledge = _knowledge(fitted) if knowledge is None else knowledge
+    knowledge = found.knowledge if knowledge is None else knowledge
     here, there = _union(graph, compare)
     nodes = here.nodes
     tests = _Tests(evidence, {name: k for k, name in enumerate(nodes)})
-    counts = _counts(fitted, graph)
+    counts = found.counts if set(found.nodes) == set(graph.nodes) else {}
     pairs = _pairs(here, there)
     edges = [
         {**_edge(here, there, i, j), "counts": _turned(counts, nodes[i], nodes[j]),
@@ -106,7 +110,7 @@ def graph_view_data(
         "knowledge": knowledge.to_dict(),
         "test": None if evidence is None else evidence.test,
         "alpha": None if evidence is None else evidence.alpha,
-        "n_resamples": len(getattr(fitted, "graphs_", ())) or None,
+        "n_resamples": found.n_resamples or None,
         "has_support": graph.support is not None,
         "has_weights": graph.weights is not None,
         "compare": None if compare is None else _compare_words(graph, compare, edges),
@@ -158,14 +162,6 @@ def _edge(here: CausalGraph, there: CausalGraph | None, i: int, j: int) -> dict[
     return edge
 
 
-def _knowledge(fitted: Any) -> Knowledge:
-    for owner in (fitted, getattr(fitted, "estimator", None)):
-        found = getattr(owner, "knowledge", None)
-        if isinstance(found, Knowledge):
-            return found
-    return Knowledge()
-
-
 def _union(
     graph: CausalGraph, compare: CausalGraph | None
 ) -> tuple[CausalGraph, CausalGraph | None]:
@@ -202,16 +198,9 @@ def _pairs(here: CausalGraph, there: CausalGraph | None) -> list[tuple[int, int]
     return list(pairs.values())
 
 
-def _counts(fitted: Any, graph: CausalGraph) -> dict[tuple[str, str], dict[str, int]]:
-    graphs: Sequence[CausalGraph] = getattr(fitted, "graphs_", ())
-    if not graphs or set(graphs[0].nodes) != set(graph.nodes):
-        return {}
-    return resample_counts(graphs, graph.nodes)
-
-
-def _turned(counts: dict[tuple[str, str], dict[str, int]], a: str, b: str) -> dict[str, int] | None:
+def _turned(counts: Counts, a: str, b: str) -> dict[str, int] | None:
     if (a, b) in counts:
-        return counts[a, b]
+        return dict(counts[a, b])
     found = counts.get((b, a))
     if found is None:
         return None
@@ -224,7 +213,7 @@ def _apart(
     here: CausalGraph,
     pairs: list[tuple[int, int]],
     tests: _Tests,
-    counts: dict[tuple[str, str], dict[str, int]],
+    counts: Counts,
 ) -> list[list[Any]]:
     """Return ``[i, j, p, given, reason, share, counts]`` of the pairs that are not drawn."""
     if tests.evidence is None and here.support is None:

@@ -91,7 +91,12 @@ def graph_parts(result: StudyResult) -> dict[str, Any]:
         "graph": _svg(drawn, "The causal graph", "graph"),
         "explorable": Markup(
             graph_view_fragment(
-                graph_view_data(result.graph, knowledge=knowledge), name="The causal graph"
+                graph_view_data(
+                    result.graph,
+                    fitted=result.evidence,
+                    knowledge=knowledge if result.evidence is None else None,
+                ),
+                name="The causal graph",
             )
         ),
         "edges": edges,
