@@ -92,6 +92,38 @@ def test_false_inclusions_are_controlled(control: str, common: float) -> None:
     assert np.mean(recall) > 0.7
 
 
+def test_maxt_at_the_margin_with_others_far_beyond_and_far_inside() -> None:
+    """Correlated features exactly at plus and minus the margin, when little else is left."""
+    margin, runs, wrong, right = 0.4, 120, 0, 0.0
+    truth = np.array([margin, -margin] * 4 + [1.2, -1.2] * 6 + [0.0] * 4)
+    for seed in range(runs):
+        frame, names = shifted_table(seed, truth, n=400, common=0.5)
+        effects = DifferenceInMeans(treatment="scanner").fit(frame, names)  # age moves nothing
+        search = StableFeatures(
+            environment="scanner", adjustment=[], margin=margin, control="maxt", n_bootstrap=400
+        )
+        chosen = search.fit(frame, features=names, effects=effects).invariant_set_.features
+        made = np.isin(names, chosen)
+        wrong += bool(made[np.abs(truth) >= margin].any())
+        right += made[truth == 0].mean()
+    assert wrong / runs <= 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / runs)
+    # not by certifying nothing: the level is used
+    assert wrong / runs >= 0.01
+    assert right / runs > 0.6
+
+
+def test_maxt_pays_nothing_for_features_far_beyond_the_margin() -> None:
+    """Plain step-down would take the maximum over all of them."""
+    inside, beyond = np.linspace(0.0, 0.3, 10), np.full(150, 1.5)
+    frame, names = shifted_table(40, np.concatenate([inside, beyond]), n=800)
+    settings = {"margin": 0.4, "control": "maxt", "n_bootstrap": 4000}
+    alone = fitted(frame, names[:10], **settings).invariant_set_
+    among = fitted(frame, names, **settings).invariant_set_
+    assert among.features == alone.features
+    q = among.evidence["q_equivalence"][:10] - alone.evidence["q_equivalence"]
+    assert np.abs(q).max() < 0.03
+
+
 def test_power_grows_with_n_and_not_significant_is_not_stable() -> None:
     found = []
     for n in (80, 400, 2000):
