@@ -85,9 +85,10 @@ def sha256_frame(frame: pd.DataFrame) -> str:
         if pd.api.types.is_numeric_dtype(column.dtype):
             state.update(column.to_numpy(dtype=np.float64, na_value=np.nan).tobytes())
         else:
-            for item in column:
-                text = "" if pd.isna(item) else str(item)
-                state.update(f"{int(pd.isna(item))}{text}\0".encode())
+            pairs = zip(column.tolist(), column.isna().tolist(), strict=True)
+            state.update(
+                "".join("1\0" if gone else f"0{item!s}\0" for item, gone in pairs).encode()
+            )
     return state.hexdigest()
 
 
