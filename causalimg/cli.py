@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from causalimg import graph_stages, image_stages, result_stages, table_stages
-from causalimg.errors import CausalImgError, InvalidInputError
+from causalimg.errors import CausalImgError, FileReadError, InvalidInputError
 from causalimg.options import AsJson, Jobs, Quiet, Seed, example, screen_of
 
 app = typer.Typer(
@@ -131,7 +131,7 @@ def init(
     if where.exists():
         raise InvalidInputError(f"{where} is there already; give another name with --out")
     write_text(where, draft(cohort, where.parent, name=where.name))
-    screen_of(quiet, False).say(f"wrote {where}; read it, then: causalimg run {where}")
+    screen_of(quiet, False).say(f"wrote {where}; read it, then: causalimg validate {where}")
 
 
 @app.command(
@@ -148,6 +148,8 @@ def validate(
     """List everything that is wrong, before any image is read."""
     from causalimg.study_file import problems
 
+    if not path.is_file():
+        raise FileReadError(f"no such file: {path.name} (looked in {path.parent})")
     screen = screen_of(quiet, as_json)
     found = problems(path)
     if len(found):

@@ -20,7 +20,10 @@ _OUTCOME = ("malign", "outcome", "diagnos", "disease", "metasta", "death", "even
             "recurrence", "grade", "survival", "target")  # fmt: skip
 _PATIENT = ("age", "sex", "gender", "bmi", "weight", "height", "smoker", "smoking", "stage", "ecog",
             "ethnicity", "race", "treatment", "comorbidity", "diabetes")  # fmt: skip
+_KEY_WORDS = {"patient", "subject", "participant", "id", "ids", "no", "nr", "number", "code", "key"}
+_TREATMENTS = ("manufacturer", "vendor", "scanner", "protocol", "kernel", "model", "site")
 _MAX_LEVELS = 10
+_NEARLY = 0.995  # correlation above which a number says the same as another
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,61 @@ def guess_roles(
         if guess.role and recorded.get(name) in ("context", "covariate", "outcome"):
             guess = Guess(recorded[name], "the file records it")
         found[name] = guess
+    for role in ("context", "covariate"):
+        _leave_out_repeats(frame, found, role)
     return found
+
+
+def _leave_out_repeats(frame: pd.DataFrame, found: dict[str, Guess], role: str) -> None:
+    """Take the role from columns that say what another one of that role says already."""
+    names = [name for name, guess in found.items() if guess.role == role]
+    kept: list[str] = []
+    for name in by_treatment(names) if role == "context" else names:
+        twin = next((n for n in kept if _repeats(frame[n], frame[name])), None)
+        if twin is None:
+            kept.append(name)
+        else:
+            found[name] = Guess("", f"says the same as {twin!r}")
+
+
+def by_treatment(names: list[str]) -> list[str]:
+    """Return the names, likely treatments first.
+
+    Examples
+    --------
+    >>> by_treatment(["site", "dose", "scanner_model", "scanner"])
+    ['scanner', 'scanner_model', 'site', 'dose']
+    """
+    ranked = [name for part in _TREATMENTS for name in names if name.lower() == part]
+    ranked += [name for part in _TREATMENTS for name in names if part in name.lower()]
+    return list(dict.fromkeys([*ranked, *names]))
+
+
+def decides(frame: pd.DataFrame, name: str, other: str) -> bool:
+    """Tell whether a column of few values decides the value of another one in every case.
+
+    Examples
+    --------
+    >>> models = pd.DataFrame({"model": ["m1", "m2", "m3"] * 3, "maker": ["A", "A", "B"] * 3})
+    >>> decides(models, "model", "maker"), decides(models, "maker", "model")
+    (True, False)
+    """
+    column = frame[name]
+    if not is_categorical(column) and column.nunique() > _MAX_LEVELS:
+        return False
+    pairs = frame[[name, other]].dropna().astype(str)
+    return bool((pairs.groupby(name)[other].nunique() <= 1).all())
+
+
+def _repeats(one: pd.Series, other: pd.Series) -> bool:
+    """Tell whether two complete columns say the same: one to one, or nearly the same numbers."""
+    if one.isna().any() or other.isna().any():
+        return False
+    if not is_categorical(one) and not is_categorical(other) and one.nunique() > _MAX_LEVELS:
+        return bool(abs(one.corr(other)) > _NEARLY)
+    both = pd.DataFrame({"one": one.astype(str), "other": other.astype(str)}).drop_duplicates()
+    n_levels = both["one"].nunique()
+    return bool(n_levels <= len(one) / 2 and len(both) == n_levels == both["other"].nunique())
 
 
 def _same(one: pd.Series, other: pd.Series) -> bool:
@@ -109,8 +166,9 @@ def _guess(name: str, column: pd.Series, *, has_images: bool, radiomic: bool) ->
 def patient_column(frame: pd.DataFrame) -> str | None:
     """Return the column that says which rows are of one patient, if some patient has several."""
     for name in frame.columns:
-        words = re.split(r"[^a-z]+", str(name).lower().replace("patientid", "patient_id"))
-        if {"patient", "subject", "participant"} & set(words):
+        text = re.sub(r"(patient|subject|participant)(?=[a-z])", r"\1_", str(name).lower())
+        words = {word for word in re.split(r"[^a-z]+", text) if word}
+        if words & {"patient", "subject", "participant"} and words <= _KEY_WORDS:
             column = frame[name]
             if column.notna().all() and 1 < column.nunique() < len(column):
                 return str(name)

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from causalimg.column_roles import Guess, guess_roles, patient_column, values_of
+from causalimg.column_roles import (
+    Guess,
+    by_treatment,
+    decides,
+    guess_roles,
+    patient_column,
+    values_of,
+)
 from causalimg.registry import names
 from causalimg.study_features import feature_table, identified
 from causalimg.study_methods import effect_estimators
@@ -17,7 +24,8 @@ from causalimg.tables.cohort import Cohort
 from causalimg.tables.encode import is_categorical, levels
 from causalimg.tables.io import read_frame
 
-_FIRST = ("manufacturer", "vendor", "scanner", "protocol", "kernel", "model", "site")
+_SPACINGS = ("slice_thickness_mm", "spacing_between_slices_mm", "pixel_spacing_mm")
+_PLACES = ("site", "centre", "center", "hospital")
 
 
 def draft(path: str | Path, folder: str | Path, *, name: str = "study.toml") -> str:
@@ -65,7 +73,7 @@ def draft(path: str | Path, folder: str | Path, *, name: str = "study.toml") -> 
         '# license = "CC-BY-4.0"   # both are written into the RO-Crate of the results',
         "",
         *_cohort_lines(frame, guesses, written, has_images=has_images),
-        *(_extract_lines() if has_images else []),
+        *(_extract_lines(frame) if has_images else []),
         *_graph_lines(frame, guesses),
         *_effect_lines(frame, guesses),
     ]
@@ -114,12 +122,28 @@ def _cohort_lines(
     return [*lines, ""]
 
 
-def _extract_lines() -> list[str]:
-    return [
-        "[extract]",
+def _extract_lines(frame: pd.DataFrame) -> list[str]:
+    kinds = set(frame["modality"].dropna().astype(str)) if "modality" in frame else set()
+    bins = [
         "bin_width = 25.0          # of a grey-level bin [intensity]; 25 suits CT [HU]",
         "#   for MR or PET choose a number of bins, 16 to 128, in its place: bin_count = 32",
+    ]
+    if kinds and "CT" not in kinds:
+        bins = [
+            f"bin_count = 32            # grey levels of every region; {', '.join(sorted(kinds))}"
+            " has no scale of its own",
+            "#   for CT choose the width of a bin in its place: bin_width = 25.0",
+        ]
+    uneven = [name for name in _SPACINGS if name in frame and frame[name].nunique() > 1]
+    return [
+        "[extract]",
+        *bins,
         "# resample = [1.0, 1.0, 1.0]   # z, y, x [mm]; leave out to keep each scan's own voxels",
+        *(
+            f"#   {name} differs between scans ({values_of(frame[name])}), and with it texture;"
+            " resample makes one grid"
+            for name in uneven[:1]
+        ),
         "# image_types = { original = {}, wavelet = {}, log = { sigma = [1.0, 3.0] } }",
         "",
     ]
@@ -130,7 +154,9 @@ def _graph_lines(frame: pd.DataFrame, guesses: dict[str, Guess]) -> list[str]:
     context, known, outcomes = (_named(whole, r) for r in ("context", "covariate", "outcome"))
     lacking = [n for n, found in guesses.items() if n not in whole and found.role]
     lacking = [name for name in lacking if guesses[name].role != "feature"]
-    before = [*known, *(name for name in context if "site" in name.lower())]
+    tied = _tied(frame, context)
+    context = [name for name in context if name not in tied]
+    before = [*known, *(name for name in context if _is_place(name))]
     later = [name for name in context if name not in before]
     tiers = [tier for tier in (before, later, ["@features"], outcomes) if tier]
     attributes = later or context
@@ -147,7 +173,11 @@ def _graph_lines(frame: pd.DataFrame, guesses: dict[str, Guess]) -> list[str]:
         '# options = { test = "mixed_lrt" }   # the method\'s own settings',
         "# causes first: nothing in a tier is caused by a later tier",
         f"tiers = {_toml(tiers)}",
-        *([f"columns = {_toml([n for tier in tiers for n in tier])}"] if lacking else []),
+        *(
+            f"# not {name}: it and {other} cannot both be in the graph, as one decides the other"
+            for name, other in tied.items()
+        ),
+        *([f"columns = {_toml([n for tier in tiers for n in tier])}"] if lacking or tied else []),
         "n_bootstrap = 100         # resamples, for the support of every edge; 0 for none",
         f"max_features = {max(2, min(30, len(frame) // 5))}"
         f"         # of {len(frame)} cases: never more than a fifth of them",
@@ -168,9 +198,7 @@ def _graph_lines(frame: pd.DataFrame, guesses: dict[str, Guess]) -> list[str]:
 
 def _effect_lines(frame: pd.DataFrame, guesses: dict[str, Guess]) -> list[str]:
     context, known = _named(guesses, "context"), _named(guesses, "covariate")
-    ranked = [name for part in _FIRST for name in context if name.lower() == part]
-    ranked += [name for part in _FIRST for name in context if part in name.lower()]
-    treatment = (ranked or context or [""])[0]
+    treatment = (by_treatment(context) or [""])[0]
     if not treatment:
         return [
             "# No column looks like a scanner, protocol or site. To estimate effects, add one to",
@@ -180,9 +208,10 @@ def _effect_lines(frame: pd.DataFrame, guesses: dict[str, Guess]) -> list[str]:
             '# adjustment = ["age", "sex"]',
         ]
     others = [name for name in (*known, *context) if name != treatment]
-    fixing = [name for name in others if _determines(frame, name, treatment)]
+    fixing = [name for name in others if decides(frame, name, treatment)]
     lacking = [n for n in others if n not in fixing and frame[n].isna().any()]
     adjustment = [n for n in others if n not in fixing and n not in lacking]
+    settings = [n for n in adjustment if guesses[n].role == "context" and not _is_place(n)]
     cluster = patient_column(frame)
     lines = [
         "# take a batch effect out of the features before the graph is learned:",
@@ -196,6 +225,14 @@ def _effect_lines(frame: pd.DataFrame, guesses: dict[str, Guess]) -> list[str]:
         "# adjust for what influences both the treatment and the image, and for nothing that the",
         "# treatment changes",
         f"adjustment = {_toml(adjustment)}",
+        *(
+            [
+                f"# with {', '.join(settings)}: the effect between scans that are made alike; take",
+                f"# out what {treatment} itself decides, and it is the whole effect",
+            ]
+            if settings
+            else []
+        ),
         *(
             f"# not {name}: its value decides which {treatment} a case has, so the two cannot be"
             " told apart"
@@ -229,12 +266,22 @@ def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, 92, initial_indent="#   ", subsequent_indent="#   ")
 
 
-def _determines(frame: pd.DataFrame, name: str, treatment: str) -> bool:
-    """Tell whether a categorical column decides the treatment's level in every case."""
-    if not is_categorical(frame[name]):
-        return False
-    pairs = frame[[name, treatment]].dropna().astype(str)
-    return bool((pairs.groupby(name)[treatment].nunique() <= 1).all())
+def _is_place(name: str) -> bool:
+    return any(part in name.lower() for part in _PLACES)
+
+
+def _tied(frame: pd.DataFrame, names: list[str]) -> dict[str, str]:
+    """Return the columns that decide, or are decided by, a likelier treatment, and that one."""
+    kept: list[str] = []
+    tied: dict[str, str] = {}
+    for name in by_treatment(names):
+        pairs = ((name, other) for other in kept)
+        other = next((b for a, b in pairs if decides(frame, a, b) or decides(frame, b, a)), None)
+        if other is None:
+            kept.append(name)
+        else:
+            tied[name] = other
+    return tied
 
 
 def _title(path: Path) -> str:

@@ -20,6 +20,7 @@ from causalimg.radiomics.ibsi_settings import IbsiSettings
 from causalimg.radiomics.store import CaseStore
 from causalimg.study_features import feature_table, grouped
 from causalimg.study_methods import method_problems
+from causalimg.study_questions import data_problems
 from causalimg.tables.cohort import Cohort
 from causalimg.tables.encode import is_categorical
 from causalimg.tables.features import FeatureTable
@@ -222,6 +223,7 @@ def problems(config: StudyConfig, folder: Path) -> pd.DataFrame:
         if section.treatment in have and frame[section.treatment].nunique() < 2:
             rows.append(("[effects]", f"treatment {section.treatment!r} has one level only"))
     rows += _missing_problems(config, frame)
+    rows += data_problems(config, frame, skip={where for where, _ in rows})
     batch = config.harmonize.batch
     if config.harmonize.method != "none" and batch is not None:
         for name in (batch, *config.harmonize.covariates):

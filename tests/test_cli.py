@@ -258,6 +258,36 @@ def test_what_the_command_line_refuses(capsys: pytest.CaptureFixture[str]) -> No
         assert text in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        ("cohort.csv", "case_id;image;mask\nP1;a;b\n", "separated by semicolons"),
+        ("cohort.csv", "case_id\timage\tmask\nP1\ta\tb\n", "separated by tabs"),
+        ("cohort.xlsx", "PK", "save the sheet as CSV"),
+    ],
+)
+def test_a_table_of_another_program_is_refused_with_advice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: str, text: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    for words in (["init", str(tmp_path / name)], ["acquisition", str(tmp_path / name), "-o", "x"]):
+        with pytest.raises(SystemExit) as stopped:
+            main(words)
+        assert stopped.value.code == 2
+        assert text in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there_is_no_finding(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (["validate", "none.toml"], ["validate", "none.csv"], ["init", str(tmp_path)]):
+        with pytest.raises(SystemExit) as stopped:
+            main(words)
+        assert stopped.value.code == 2
+        said = capsys.readouterr().err
+        assert "no such file" in said or "is a folder" in said
+
+
 def test_every_command_has_a_worked_example_that_can_be_typed() -> None:
     commands = get_command(app).commands  # type: ignore[attr-defined]
     for name, command in commands.items():

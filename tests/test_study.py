@@ -395,6 +395,28 @@ def test_problems_are_listed_before_an_image_is_read(cohort_folder: Path, tmp_pa
     assert "'age'" in text
 
 
+def test_what_the_columns_cannot_answer_is_a_problem_before_the_run(
+    cohort_folder: Path, tmp_path: Path
+) -> None:
+    frame = pd.read_csv(cohort_folder / "cohort.csv")
+    for name in ("image", "mask"):
+        frame[name] = [(cohort_folder / path).as_posix() for path in frame[name]]
+    frame["kernel"] = frame["scanner"].map({"A": "soft", "B": "sharp"})
+    frame.to_csv(tmp_path / "cohort.csv", index=False)
+    asked = {
+        "cohort": {"context": ["site", "scanner", "protocol", "kernel"]},
+        "discover": {"tiers": [["age", "sex", "site"], ["scanner", "protocol", "kernel"]]},
+        "effects": {"adjustment": ["age", "kernel"]},
+    }
+    found = Study(changed(**asked), tmp_path).problems().set_index("where")["problem"]
+    assert "'kernel' separates treatment 'scanner'" in found["[effects]"]
+    assert "'kernel' = 'scanner'" in found["[discover]"]
+    right = {"cohort": asked["cohort"], "effects": {"adjustment": ["age", "site"]}}
+    right["discover"] = {"columns": ["age", "sex", "site", "scanner", "protocol", "malignant",
+                                     "@features"]}  # fmt: skip
+    assert Study(changed(**right), tmp_path).problems().empty
+
+
 def test_effects_agree_with_the_stage_used_alone(finished: StudyResult) -> None:
     from causalimg import AIPW
 

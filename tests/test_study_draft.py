@@ -40,9 +40,15 @@ def clinical() -> pd.DataFrame:
     )
 
 
-def test_a_cohort_of_images_validates_as_drafted(tmp_path: Path) -> None:
-    phantom_cohort(tmp_path, n_patients=12, random_state=0, size=16)
-    text, study = written(tmp_path / "cohort.csv")
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scans")
+    phantom_cohort(folder, n_patients=48, random_state=0, size=16)
+    return folder
+
+
+def test_a_cohort_of_images_validates_as_drafted(scans: Path) -> None:
+    text, study = written(scans / "cohort.csv")
     assert study.problems().empty
     assert study.config.cohort.context == ("site", "scanner", "protocol")
     assert study.config.effects is not None
@@ -52,20 +58,19 @@ def test_a_cohort_of_images_validates_as_drafted(tmp_path: Path) -> None:
     assert max(map(len, text.splitlines())) <= 120
 
 
-def test_what_stands_in_comments_can_be_used_as_it_stands(tmp_path: Path) -> None:
-    phantom_cohort(tmp_path, n_patients=12, random_state=0, size=16)
-    text, _ = written(tmp_path / "cohort.csv")
+def test_what_stands_in_comments_can_be_used_as_it_stands(scans: Path) -> None:
+    text, _ = written(scans / "cohort.csv")
     used = re.sub(r"^# (\[(?:harmonize|constraints)\])$", r"\1", text, flags=re.MULTILINE)
     keys = "method|batch|covariates|outcome|attributes|options|resample|authors|license|estimand"
     used = re.sub(rf"^# ((?:{keys}) = )", r"\1", used, flags=re.MULTILINE)
     assert used.count("\n[harmonize]") == used.count("\n[constraints]") == 1
-    path = tmp_path / "used.toml"
+    path = scans / "used.toml"
     path.write_text(used, encoding="utf-8")
     config = StudyConfig.read(path)
     assert config.harmonize.batch == "scanner" and config.constraints is not None
     assert config.study.authors[0].orcid == "0000-0000-0000-0000"
     assert config.effects is not None and config.effects.estimand == "ato"
-    said = Study(config, tmp_path).problems()["problem"]
+    said = Study(config, scans).problems()["problem"]
     assert said.str.contains("images still carry 'scanner'").all()
 
 
@@ -128,14 +133,51 @@ def test_several_rows_of_a_patient_are_a_cluster(tmp_path: Path, clinical: pd.Da
 def test_a_column_that_repeats_another_or_decides_the_treatment(
     tmp_path: Path, clinical: pd.DataFrame
 ) -> None:
-    model = clinical["scanner"].map({"A": "A1", "B": "B1"})
-    frame = clinical.assign(age_copy=clinical["age"], scanner_model=model, note="x")
+    rng = np.random.default_rng(1)
+    build = clinical["scanner"].where(rng.random(len(clinical)) < 0.5, clinical["scanner"] + "2")
+    frame = clinical.assign(
+        age_copy=clinical["age"],
+        patient_age_years=clinical["age"].astype(int),
+        tube_current_ma=clinical["scanner"].map({"A": 180.0, "B": 260.0}),
+        scanner_model=build,
+        slice_thickness_mm=rng.choice([1.0, 2.0], len(clinical)),
+        note="x",
+    )
     frame.to_csv(tmp_path / "features.csv", index=False)
     text, study = written(tmp_path / "features.csv")
     assert "age_copy: not used: the same as 'age' in every row" in text
+    assert "patient_age_years: not used: says the same as 'age'" in text
+    assert "tube_current_ma: not used: says the same as 'scanner'" in text
     assert "note: not used: the same in every row" in text
     assert "not scanner_model: its value decides which scanner" in text
+    assert "not scanner_model: it and scanner cannot both be in the graph" in text
+    effects, discover = study.config.effects, study.config.discover
+    assert effects is not None and effects.adjustment == ("age", "slice_thickness_mm")
+    assert effects.cluster is None
+    assert discover is not None and discover.columns is not None
+    assert "scanner" in discover.columns and "scanner_model" not in discover.columns
     assert study.problems().empty
+
+
+def test_a_patient_column_is_an_identifier_and_no_property(clinical: pd.DataFrame) -> None:
+    twice = [f"P{k // 2}" for k in range(len(clinical))]
+    for name in ("patient_id", "PatientID", "subject", "Participant No"):
+        assert patient_column(clinical.assign(**{name: twice})) == name
+    for name in ("patient_sex", "patient_age_years", "Patient's weight", "scan_id"):
+        assert patient_column(clinical.assign(**{name: twice})) is None
+
+
+def test_what_the_headers_say_about_extraction(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"case_id": [f"P{k}" for k in range(40)], "image": "a.nii"})
+    frame["mask"], frame["modality"], frame["age"] = "b.nii", "MR", rng.normal(60, 9, 40)
+    frame["slice_thickness_mm"] = rng.choice([1.0, 2.0], 40)
+    for modality, said in (("MR", "bin_count = 32"), ("CT", "bin_width = 25.0")):
+        frame.assign(modality=modality).to_csv(tmp_path / "cohort.csv", index=False)
+        text, study = written(tmp_path / "cohort.csv")
+        assert f"\n{said}" in text
+        assert (study.config.extract.bin_count == 32) == (modality == "MR")
+        assert "slice_thickness_mm differs between scans" in text
 
 
 def test_roles_that_a_file_records_come_first(clinical: pd.DataFrame) -> None:

@@ -79,6 +79,11 @@ def read_frame(path: str | Path) -> pd.DataFrame:
         If the suffix is neither ``.csv`` nor ``.parquet``.
     """
     where = Path(path)
+    if where.is_dir():
+        raise FileReadError(
+            f"{where.name} is a folder; give a table that names its images: a .csv or .parquet"
+            " file with case_id, image, mask"
+        )
     if not where.is_file():
         raise FileReadError(f"no such file: {where.name} (looked in {where.parent})")
     if where.suffix == ".csv":
@@ -86,6 +91,7 @@ def read_frame(path: str | Path) -> pd.DataFrame:
             frame: pd.DataFrame = pd.read_csv(where, **_EXACT)
         except (ValueError, UnicodeDecodeError) as error:
             raise FileReadError(f"{where.name} cannot be read as CSV: {error}") from error
+        _refuse_other_separator(frame, where.name)
         return frame
     if where.suffix == ".parquet":
         import pyarrow as pa
@@ -94,7 +100,24 @@ def read_frame(path: str | Path) -> pd.DataFrame:
             return pd.read_parquet(where)
         except (pa.ArrowException, OSError) as error:
             raise FileReadError(f"{where.name} cannot be read as parquet: {error}") from error
-    raise InvalidInputError(f"cannot read {where.name!r} as a table: use .csv or .parquet")
+    advice = (
+        "save the sheet as CSV"
+        if where.suffix in (".xlsx", ".xls", ".ods")
+        else "use .csv or .parquet"
+    )
+    raise InvalidInputError(f"cannot read {where.name!r} as a table: {advice}")
+
+
+def _refuse_other_separator(frame: pd.DataFrame, name: str) -> None:
+    """Refuse a table whose one column is a whole line: it is separated by something else."""
+    header = str(frame.columns[0]) if len(frame.columns) == 1 else ""
+    for sign, word in ((";", "semicolons"), ("\t", "tabs")):
+        if sign in header:
+            raise FileReadError(
+                f"{name} is separated by {word}, not commas; write it anew:"
+                f" pandas.read_csv({name!r}, sep={sign!r}).to_csv({name!r}, index=False)"
+                " (with decimal=',' where numbers have a comma)"
+            )
 
 
 def read_table(path: str | Path, *, schema: str) -> tuple[pd.DataFrame, dict[str, Any]]:
