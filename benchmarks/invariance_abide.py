@@ -137,7 +137,8 @@ def main() -> None:
                     flush=True,
                 )
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(result, indent=1) + "\n")
+    document = {"options": {k: str(v) for k, v in vars(options).items()}, "rules": result}
+    options.out.write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -130,7 +130,8 @@ class InvariantRecord:
             return
         write_text(where / SET_FILE, text)
         with replacing(where / EVIDENCE_FILE) as temporary:
-            self.evidence.to_csv(temporary, index=False)
+            # as in the JSON, an interval without an end is empty
+            self.evidence.replace([np.inf, -np.inf], np.nan).to_csv(temporary, index=False)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -13,11 +13,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from causalimg.atomic import write_text
-from causalimg.errors import InvalidInputError, check_columns
+from causalimg.errors import InvalidInputError, SchemaError, check_columns
 from causalimg.provenance import digest
 from causalimg.registry import load
 from causalimg.tables.features import FeatureTable
-from causalimg.tables.invariant_record import EVIDENCE_COLUMNS, InvariantRecord
+from causalimg.tables.invariant_record import (
+    EVIDENCE_COLUMNS,
+    EVIDENCE_FILE,
+    SET_FILE,
+    InvariantRecord,
+)
 from causalimg.tables.parameters import parameter_document
 from causalimg.transformer import PipelineStep
 
@@ -207,6 +212,42 @@ class InvariantSet(PipelineStep, InvariantRecord):
         super().save(path)
         if Path(path).suffix != ".json" and self.features and self.original_names:
             self.save_parameters(Path(path) / PARAMETERS_FILE)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a set written by `save`: the file, or the folder.
+
+        Raises
+        ------
+        FileReadError
+            If the file is missing.
+        SchemaError
+            If it is not an invariant set of this version, its content does not match its digest,
+            or the evidence or the parameter file beside it says something else than the set.
+        """
+        found = super().load(path)
+        if Path(path).is_dir():
+            found._check_beside(Path(path))
+        return found
+
+    def _check_beside(self, folder: Path) -> None:
+        said = {EVIDENCE_FILE: lambda text: text == self.evidence.to_csv(index=False)}
+        if self.features and self.original_names:
+            said[PARAMETERS_FILE] = lambda text: json.loads(text) == self.parameters()
+        for name, agrees in said.items():
+            beside = folder / name
+            if not beside.is_file():
+                continue
+            try:
+                same = agrees(beside.read_text(encoding="utf-8"))
+            except ValueError:
+                same = False
+            if not same:
+                raise SchemaError(
+                    f"{name} does not say what {SET_FILE} beside it says, so one of them was"
+                    " changed after the set was written, or comes from another set; export the"
+                    " set again with save()"
+                )
 
 
 def _levels(table: FeatureTable, environment: str) -> tuple[str, ...]:

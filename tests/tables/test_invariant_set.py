@@ -87,6 +87,8 @@ def test_the_three_meanings_are_kept_apart(tmp_path: Path) -> None:
     found.save(tmp_path / "predictors.json")
     again = InvariantSet.load(tmp_path / "predictors.json")
     assert again.digest() == found.digest() and np.isnan(again.margin)
+    found.save(tmp_path / "folder")
+    assert InvariantSet.load(tmp_path / "folder").digest() == found.digest()
     assert np.isnan(again.evidence["ci_high"].iloc[1])
     assert (again.meaning, again.outcome) == ("invariant_predictors", "ill")
     with pytest.raises(UnknownNameError, match="did you mean 'invariant_predictors'"):
@@ -134,6 +136,29 @@ def test_whatever_is_changed_in_the_file_is_noticed(change: object, tmp_path: Pa
     path.write_text(json.dumps(document))
     with pytest.raises(SchemaError, match="changed after it was written"):
         InvariantSet.load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("evidence.csv", lambda text: text.replace("shifted", "stable")),
+        ("parameters.json", lambda text: text.replace('"Mean"', '"Median"')),
+        ("parameters.json", lambda text: text[:-4]),
+    ],
+)
+def test_files_beside_the_set_that_say_something_else_are_refused(
+    name: str, change: object, cohort: Cohort, tmp_path: Path
+) -> None:
+    table = RadiomicsExtractor(feature_classes=["firstorder"]).extract(cohort)
+    found = stable_set(["firstorder_mean"], ["firstorder_energy"]).with_source(table)
+    found.save(tmp_path / "set")
+    assert InvariantSet.load(tmp_path / "set").digest() == found.digest()
+    path = tmp_path / "set" / name
+    changed = change(path.read_text(encoding="utf-8"))
+    assert changed != path.read_text(encoding="utf-8")
+    path.write_text(changed, encoding="utf-8")
+    with pytest.raises(SchemaError, match=f"{name} does not say what invariant_set.json"):
+        InvariantSet.load(tmp_path / "set")
 
 
 def test_the_set_knows_its_table_and_graph(cohort: Cohort) -> None:
