@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
 _FAR = 10.0  # above any 1 - |r|
+_EXACT = 1e-9  # residual variance, as a share of the variance, that counts as none
 
 
 def correlation(values: Float, method: str) -> Float:
@@ -96,3 +97,40 @@ def _cut(distance: Float, threshold: float, linkage: str) -> NDArray[np.intp]:
     method = cast(Literal["complete", "average", "single"], linkage)
     tree = link(squareform(distance, checks=False), method=method)
     return np.asarray(fcluster(tree, 1.0 - threshold + 1e-9, criterion="distance"), dtype=np.intp)
+
+
+def exact_sums(values: Float) -> dict[int, list[int]]:
+    """Return the columns that columns before them determine linearly, and those columns.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_samples, d)
+        Complete, varying columns. With no more rows than columns every column is such a sum by
+        counting alone, so nothing is returned.
+
+    Examples
+    --------
+    >>> low, high, other = np.random.default_rng(0).normal(size=(3, 20))
+    >>> exact_sums(np.column_stack([low, high, high - low, other]))
+    {2: [0, 1]}
+    """
+    from scipy.linalg import solve_triangular
+
+    n, d = values.shape
+    found: dict[int, list[int]] = {}
+    if n <= d:
+        return found
+    corr = correlation(values, "pearson")
+    factor = np.zeros((d, d))
+    kept: list[int] = []
+    for j in range(d):
+        k = len(kept)
+        row = solve_triangular(factor[:k, :k], corr[kept, j], lower=True) if k else np.zeros(0)
+        rest = 1.0 - float(row @ row)
+        if rest < _EXACT:
+            weights = solve_triangular(factor[:k, :k].T, row, lower=False)
+            found[j] = [i for i, w in zip(kept, weights, strict=True) if abs(w) > 1e-6]
+        else:
+            factor[k, :k], factor[k, k] = row, np.sqrt(rest)
+            kept.append(j)
+    return found

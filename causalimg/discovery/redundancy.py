@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from causalimg.discovery.clusters import correlation, correlation_clusters
+from causalimg.discovery.clusters import correlation, correlation_clusters, exact_sums
 from causalimg.errors import InvalidInputError, check_columns
 from causalimg.tables.encode import is_categorical
 
@@ -22,7 +22,9 @@ class RedundancyFilter(TransformerMixin, BaseEstimator):
 
     Near-copies (radiomics columns come in blocks of them) hide each other's edges from every
     discovery method. Columns are clustered on ``1 - |r|``; with complete linkage each two
-    columns of a cluster correlate by at least ``threshold``.
+    columns of a cluster correlate by at least ``threshold``. A representative that is an exact sum
+    of others (a range, of a maximum and a minimum) says nothing new either: the next member of its
+    cluster takes its place, or none.
 
     Parameters
     ----------
@@ -51,7 +53,8 @@ class RedundancyFilter(TransformerMixin, BaseEstimator):
     kept_ : list of str
         In the order of the table.
     dropped_ : dict of str to str
-        Column -> reason: constant, missing cells, or redundant with which column.
+        Column -> reason: constant, missing cells, redundant with which column, or an exact sum of
+        which columns.
     clusters_ : dict of str to tuple of str
         Representative -> members, itself first; every kept column is one.
     feature_names_in_, n_features_in_
@@ -147,8 +150,9 @@ class RedundancyFilter(TransformerMixin, BaseEstimator):
                     groups[best].append(name)
                     near[name] = (best, float(corr[at[name], at[best]]))
             clusters.update({name: tuple(group) for name, group in groups.items()})
+        sums = self._without_sums(clusters, near, corr, at, values)
         for name, (best, r) in near.items():
-            dropped[name] = f"redundant with {best} (|r| = {r:.3f})"
+            dropped[name] = sums.get(name, f"redundant with {best} (|r| = {r:.3f})")
         self.kept_ = [name for name in columns if name in clusters]
         self.dropped_ = {name: dropped[name] for name in columns if name in dropped}
         self.clusters_ = {name: clusters[name] for name in self.kept_}
@@ -205,6 +209,36 @@ class RedundancyFilter(TransformerMixin, BaseEstimator):
             apart=[(at[a], at[b]) for a, b in self.keep_apart if a in at and b in at],
             merge=[g for g in ([at[n] for n in group if n in at] for group in self.merge) if g],
         )
+
+    def _without_sums(
+        self,
+        clusters: dict[str, tuple[str, ...]],
+        near: dict[str, tuple[str, float]],
+        corr: Float,
+        at: Mapping[str, int],
+        values: Mapping[str, Float],
+    ) -> dict[str, str]:
+        """Take representatives that are exact sums of others out, in place; return the reasons."""
+        reasons: dict[str, str] = {}
+        protected = set(self.keep)
+        while True:
+            order = sorted(clusters, key=lambda name: (name not in protected, name))
+            found = exact_sums(np.column_stack([values[name] for name in order]))
+            sums = [(order[k], [order[i] for i in parts]) for k, parts in found.items()]
+            sums = [(name, parts) for name, parts in sums if name not in protected]
+            if not sums:
+                return reasons
+            for name, parts in sums:
+                group = [member for member in clusters.pop(name) if member not in reasons]
+                left = [member for member in group if member != name]
+                best = max(left or parts, key=lambda other: (corr[at[name], at[other]], other))
+                near[name] = (best, float(corr[at[name], at[best]]))
+                reasons[name] = f"an exact sum of {', '.join(parts)}"
+                if left:
+                    near.pop(best)
+                    clusters[best] = (best, *(member for member in left if member != best))
+                    for member in clusters[best][1:]:
+                        near[member] = (best, float(corr[at[member], at[best]]))
 
     def _representative(self, corr: Float, members: list[int], names: list[str]) -> int:
         inside = corr[np.ix_(members, members)].sum(axis=1).round(10)

@@ -124,6 +124,30 @@ def test_it_gives_discovery_back_its_links() -> None:
     assert not true <= links(PC().fit(frame).graph_.to_frame())
 
 
+def test_a_column_that_is_an_exact_sum_of_others_is_left_out() -> None:
+    """Range = maximum - minimum: PC refuses all three together, and takes what is kept."""
+    rng = np.random.default_rng(5)
+    low, high, other, noise = rng.normal(size=(4, 300))
+    frame = pd.DataFrame({"range": high - low, "maximum": high, "minimum": low, "other": other})
+    with pytest.raises(InvalidInputError, match="exact linear combination"):
+        PC().fit(frame)
+    found = RedundancyFilter().fit(frame)
+    assert found.kept_ == ["maximum", "minimum", "other"]
+    assert found.dropped_ == {"range": "an exact sum of maximum, minimum"}
+    row = found.to_frame().set_index("feature").loc["range"]
+    assert row["status"] == "redundant" and row["representative"] in ("maximum", "minimum")
+    assert set(PC().fit(frame[found.kept_]).graph_.nodes) == set(found.kept_)
+    shuffled = RedundancyFilter().fit(frame[["other", "minimum", "range", "maximum"]])
+    assert set(shuffled.kept_) == set(found.kept_)
+    copied = RedundancyFilter().fit(frame.assign(range_copy=frame["range"] + 0.05 * noise))
+    assert copied.kept_ == ["maximum", "minimum", "other", "range_copy"]
+    assert copied.clusters_["range_copy"] == ("range_copy",)
+    assert copied.dropped_ == {"range": "an exact sum of maximum, minimum"}
+    assert RedundancyFilter(keep=["range"]).fit(frame).kept_ == ["range", "maximum", "other"]
+    few = RedundancyFilter(threshold=1.0).fit(frame.head(4))
+    assert few.kept_ == list(frame)  # four points decide nothing
+
+
 def test_clone_and_refusals(blocks: pd.DataFrame) -> None:
     model = RedundancyFilter(threshold=0.8, keep=("f0_0",))
     assert clone(model).get_params() == model.get_params()
