@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
-import torch
 from torch import Tensor
 from torch.nn import functional
 

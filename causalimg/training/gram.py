@@ -10,21 +10,42 @@ from torch import Tensor
 from causalimg.errors import InvalidInputError
 
 BANDWIDTHS = (0.25, 1.0, 4.0)
+FEW = 4
+MOST = 512
 
 
 def squared_distances(x: Tensor, y: Tensor | None = None) -> Tensor:
     """Return squared Euclidean distances of the rows, shape (n, m); exactly zero on the diagonal.
 
-    The differences are formed (not the expanded square), so float32 keeps its digits.
+    In few dimensions the differences are formed. In more, the square is expanded around the mean
+    row, which costs one matrix product and keeps the digits of float32.
     """
     other = x if y is None else y
-    return ((x[:, None, :] - other[None, :, :]) ** 2).sum(dim=-1)
+    if x.shape[1] <= FEW:
+        return ((x[:, None, :] - other[None, :, :]) ** 2).sum(dim=-1)
+    middle = x.detach().mean(dim=0)
+    first, second = x - middle, other - middle
+    norms = (first**2).sum(dim=1)[:, None] + (second**2).sum(dim=1)[None, :]
+    distances = norms - 2 * first @ second.T
+    with torch.no_grad():  # what rounding alone makes of equal rows
+        eps = torch.finfo(x.dtype).eps
+        size = torch.maximum(x.abs().amax(), other.abs().amax())
+        floor = 8 * eps * norms + x.shape[1] * (4 * eps * size) ** 2
+        apart = distances > floor
+        if y is None:
+            apart.fill_diagonal_(False)
+    return torch.where(apart, distances, torch.zeros_like(distances))
 
 
 def median_scale(distances: Tensor) -> Tensor:
-    """Return the median positive squared distance as a constant; 1 where all rows are equal."""
+    """Return the median positive squared distance as a constant; 1 where all rows are equal.
+
+    Of more than `MOST` rows, every k-th is taken.
+    """
     with torch.no_grad():
-        positive = distances[distances > 0]
+        rows, columns = (-(-size // MOST) for size in distances.shape)
+        positive = distances[::rows, ::columns]
+        positive = positive[positive > 0]
         if len(positive) == 0:
             return torch.ones((), dtype=distances.dtype, device=distances.device)
         return positive.median()

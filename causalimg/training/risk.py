@@ -56,6 +56,12 @@ class EnvironmentPenalty(Penalty):
         self.needs = (environment,)
         self.loss = loss
 
+    def coded(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the number of each row's environment, and how many rows each has."""
+        groups = groups_of(batch.variable(self.environment))
+        _, code, counts = torch.unique(groups, return_inverse=True, return_counts=True)
+        return code, counts
+
     def environments(self, batch: Batch) -> list[Tensor]:
         """Return the rows of each environment of the batch."""
         groups = groups_of(batch.variable(self.environment))
@@ -112,21 +118,32 @@ class IRM(EnvironmentPenalty):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the mean over environments."""
-        each = self.environments(batch)
-        scales = torch.ones(len(each), dtype=batch.logits.dtype, device=batch.logits.device)
+        code, counts = self.coded(batch)
+        scales = torch.ones(len(counts), dtype=batch.logits.dtype, device=batch.logits.device)
         scales.requires_grad_(True)
-        of_row = torch.zeros(len(batch.logits), dtype=torch.long, device=scales.device)
-        for k, rows in enumerate(each):
-            of_row[rows] = k
-        factor = scales[of_row].reshape(-1, *([1] * (batch.logits.ndim - 1)))
+        factor = scales[code].reshape(-1, *([1] * (batch.logits.ndim - 1)))
         losses = self.loss(batch.logits * factor, batch.outcome)
-        first, second = torch.zeros_like(losses[0]), torch.zeros_like(losses[0])
-        for rows in each:
-            cut = self.split and len(rows) > 1
-            first = first + losses[rows[::2] if cut else rows].mean()
-            second = second + losses[rows[1::2] if cut else rows].mean()
-        slopes = [torch.autograd.grad(r, scales, create_graph=True)[0] for r in (first, second)]
-        return (slopes[0] * slopes[1]).mean()
+        slopes = [
+            torch.autograd.grad((losses * share).sum(), scales, create_graph=True)[0]
+            for share in self._shares(code, counts, losses)
+        ]
+        return (slopes[0] * slopes[-1]).mean()
+
+    def _shares(self, code: Tensor, counts: Tensor, losses: Tensor) -> list[Tensor]:
+        """Return what each row counts in the mean over its environment, or over each half of it."""
+        if not self.split:
+            return [(1.0 / counts[code]).to(losses.dtype)]
+        order = torch.argsort(code, stable=True)
+        starts = counts.cumsum(0) - counts
+        place = torch.empty_like(code)
+        place[order] = torch.arange(len(code), device=code.device) - starts[code[order]]
+        alone = counts[code] == 1
+        halves = []
+        for half in (0, 1):
+            inside = (place % 2 == half) | alone
+            size = torch.bincount(code[inside], minlength=len(counts))
+            halves.append(inside.to(losses.dtype) / size[code].clamp_min(1).to(losses.dtype))
+        return halves
 
 
 class VREx(EnvironmentPenalty):
@@ -160,10 +177,11 @@ class VREx(EnvironmentPenalty):
     def forward(self, batch: Batch) -> Tensor:
         """Return the variance (divisor: number of environments); zero with one environment."""
         losses = self.loss(batch.logits, batch.outcome)
-        risks = [losses[rows].mean() for rows in self.environments(batch)]
-        if len(risks) < 2:
+        code, counts = self.coded(batch)
+        if len(counts) < 2:
             return zero_of(batch)
-        return torch.stack(risks).var(unbiased=False)
+        totals = torch.zeros(len(counts), dtype=losses.dtype, device=losses.device)
+        return (totals.index_add(0, code, losses) / counts).var(unbiased=False)
 
 
 class Fishr(EnvironmentPenalty):

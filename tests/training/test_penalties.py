@@ -14,7 +14,7 @@ from causalimg.training.adversarial import DomainAdversarial, reverse_gradient
 from causalimg.training.agreement import AndMask, GradientAgreement
 from causalimg.training.alignment import CORAL, MMD, ConditionalMMD
 from causalimg.training.dependence import CIRCE, HSCIC, HSIC
-from causalimg.training.gram import rbf
+from causalimg.training.gram import median_scale, rbf, squared_distances
 from causalimg.training.penalty import Batch, Penalty
 from causalimg.training.risk import (
     IRM,
@@ -447,3 +447,32 @@ def test_bad_batches_are_named() -> None:
 def test_statements_are_said() -> None:
     assert ConditionalMMD("scanner", given=["y"]).statement == "features ⊥ scanner | y"
     assert "features ⊥ scanner" in repr(MMD("scanner"))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_distances_in_many_dimensions_are_those_of_the_differences(dtype: torch.dtype) -> None:
+    draw = torch.Generator().manual_seed(0)
+    x = 50.0 + torch.randn(40, 24, generator=draw, dtype=torch.float64)
+    y = 50.0 + torch.randn(30, 24, generator=draw, dtype=torch.float64)
+    x[1] = x[0]
+    for other in (None, y):
+        wanted = ((x[:, None] - (x if other is None else other)[None]) ** 2).sum(-1)
+        found = squared_distances(x.to(dtype), None if other is None else other.to(dtype))
+        assert torch.allclose(found.double(), wanted, rtol=1e-4, atol=2e-3)
+        assert bool((found >= 0).all())
+    own = squared_distances(x.to(dtype))
+    assert bool((own.diagonal() == 0).all()) and float(own[0, 1]) == 0.0
+    same = x.to(dtype)[:1].repeat(20, 1) * 7.3
+    assert float(squared_distances(same).abs().max()) == 0.0
+    leaf = x[2:10].clone().requires_grad_(True)
+    assert torch.autograd.gradcheck(lambda v: squared_distances(v), (leaf,))
+
+
+def test_the_scale_of_a_large_batch_is_close_to_that_of_all_rows() -> None:
+    x = torch.randn(900, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    distances = squared_distances(x)
+    whole = distances[distances > 0].median()
+    assert abs(float(median_scale(distances) / whole) - 1) < 0.1
+    few = distances[:200, :200]
+    assert float(median_scale(few)) == float(few[few > 0].median())
+    assert float(median_scale(torch.zeros(3, 3))) == 1.0
