@@ -17,6 +17,9 @@ import pandas as pd
 
 COVARIATES = [f"x{k}" for k in range(5)]
 
+FEW = (300, 2)
+"""Most tables and outcomes for what is fitted to one outcome at a time."""
+
 Fit = Callable[[pd.DataFrame, list[str]], pd.DataFrame]
 
 
@@ -125,15 +128,14 @@ def zepid_aiptw(data: pd.DataFrame, name: str) -> tuple[float, float, float]:
 
 def available() -> dict[str, tuple[Fit, str, tuple[int, int]]]:
     """Return what is installed: name -> fit, estimand, (most tables, most outcomes)."""
-    few = (60, 4)
     every: dict[str, tuple[str, Fit, str, tuple[int, int]]] = {
         "econml LinearDML": ("econml", econml_dml, "ato", (300, 500)),
-        "econml LinearDRLearner": ("econml", quiet(econml_dr), "ate", few),
-        "dowhy regression": ("dowhy", quiet(dowhy_by("linear_regression")), "ato", few),
-        "dowhy weighting": ("dowhy", quiet(dowhy_by("propensity_score_weighting")), "ate", few),
-        "DoubleML IRM": ("doubleml", quiet(doubleml_by("IRM")), "ate", few),
-        "DoubleML PLR": ("doubleml", quiet(doubleml_by("PLR")), "ato", few),
-        "zEpid AIPTW": ("zepid", quiet(zepid_aiptw), "ate", few),
+        "econml LinearDRLearner": ("econml", quiet(econml_dr), "ate", FEW),
+        "dowhy regression": ("dowhy", quiet(dowhy_by("linear_regression")), "ato", FEW),
+        "dowhy weighting": ("dowhy", quiet(dowhy_by("propensity_score_weighting")), "ate", FEW),
+        "DoubleML IRM": ("doubleml", quiet(doubleml_by("IRM")), "ate", FEW),
+        "DoubleML PLR": ("doubleml", quiet(doubleml_by("PLR")), "ato", FEW),
+        "zEpid AIPTW": ("zepid", quiet(zepid_aiptw), "ate", FEW),
     }
     return {
         name: (fit, target, size)

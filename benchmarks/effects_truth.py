@@ -31,7 +31,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd
-from effects_peers import COVARIATES, PEERS
+from effects_peers import COVARIATES, FEW, PEERS
 
 from causalimg.atomic import write_text
 from causalimg.effects.dml import DML
@@ -47,6 +47,7 @@ SCENARIOS = (
     "few_clusters",
 )  # fmt: skip
 CLUSTERS = {"clustered": 125, "few_clusters": 20}
+BESIDE = ("regression, parallel", "IPW", "AIPW", "AIPW, ato", "DML")
 Fit = Callable[[pd.DataFrame, list[str]], pd.DataFrame]
 
 ESTIMATORS: dict[str, tuple[type, dict[str, Any], str]] = {
@@ -157,7 +158,11 @@ def measured(found: pd.DataFrame, truth: float) -> dict[str, float]:
     estimate, low, high = found[["estimate", "ci_low", "ci_high"]].to_numpy(float).T
     error = estimate - truth
     inside = np.where(np.isnan(low), np.nan, (low < truth) & (high > truth))
+    weak = np.nan
+    if "reason" in found:
+        weak = float(((found["status"] == "ok") & (found["reason"] != "")).mean())
     return {
+        "warned": weak,
         "error": float(error.mean()),
         "square": float((error**2).mean()),
         "inside": float(inside.mean()),
@@ -180,6 +185,9 @@ def judge(one: dict[str, Any]) -> dict[str, float]:
     if known.sum() < 2:
         return found
     root, rmse = np.sqrt(known.sum()), np.sqrt(square[known].mean())
+    warned = np.array(tables.get("warned", []), dtype=float)
+    if np.isfinite(warned).any():
+        found["warned"] = float(warned[known].mean())
     found["bias"] = float(error[known].mean())
     found["bias_se"] = float(error[known].std(ddof=1) / root)
     found["rmse"] = float(rmse)
@@ -202,7 +210,7 @@ def row(name: str, one: dict[str, Any]) -> str:
     rmse = f"{one['rmse']:.4f} ({one['rmse_se']:.4f})"
     size = f"{one['replications']} x {one['outcomes']}"
     return (
-        f"{name:<24}{one['estimable']:<10.2f}{bias:<18}{rmse:<18}{covered:<16}"
+        f"{name:<24} {one['estimable']:<10.2f}{bias:<18}{rmse:<18}{covered:<16}"
         f"{one.get('width', np.nan):<8.3f}{size:<11}{one['cpu_s']:.4f}"
     )
 
@@ -220,6 +228,10 @@ def chosen_methods(
     if options.peers or options.peers_only:
         for name, (fit, target, (tables, outcomes)) in PEERS.items():
             methods[name] = (fit, target, (tables, min(outcomes, most[1])))
+        for name in BESIDE:
+            estimator, settings, target = ESTIMATORS[name]
+            again = (ours(estimator, settings, kind), target, (FEW[0], min(FEW[1], most[1])))
+            methods[f"{name}, same outcomes"] = again
     return {
         name: one for name, one in methods.items() if any(part in name for part in options.only)
     }
@@ -249,7 +261,7 @@ def main() -> None:
         methods = chosen_methods(kind, options)
         kept = result.setdefault(kind, {})
         for name, (_, target, (_, outcomes)) in methods.items():
-            first = {key: [] for key in ("error", "square", "inside", "width")}
+            first = {key: [] for key in ("error", "square", "inside", "width", "warned")}
             kept.setdefault(
                 name, {"estimand": target, "outcomes": outcomes, "seconds": 0.0, "tables": first}
             )
@@ -266,7 +278,9 @@ def main() -> None:
                 found = fit(frame, names[:outcomes])
                 kept[name]["seconds"] += time.process_time() - start
                 for key, value in measured(found, float(truths[target][0])).items():
-                    kept[name]["tables"][key].append(value if np.isfinite(value) else None)
+                    if key in kept[name]["tables"]:
+                        value = value if np.isfinite(value) else None
+                        kept[name]["tables"][key].append(value)
             if due and (seed % 20 == 19 or seed == options.replications - 1):
                 for name in due:
                     kept[name].update(judge(kept[name]))

@@ -3,7 +3,7 @@
 The benchmarks write JSON under benchmarks/results (not kept); the tables are kept. A table whose
 results are not there is left as it is.
 
-    python benchmarks/effects_truth.py
+    python benchmarks/effects_truth.py --replications 300 --outcomes 500 --peers
     python benchmarks/invariance_phantom.py
     python benchmarks/invariance_abide.py
     python benchmarks/invariance_tost.py --figure docs/figures/tost_power.png
@@ -15,20 +15,13 @@ results are not there is left as it is.
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
 RESULTS, TABLES = ROOT / "benchmarks" / "results", ROOT / "docs" / "tables"
 
-EFFECTS_HEAD = """# Effect estimators on data with a known effect
-
-Written by `docs/write_tables.py` from `benchmarks/effects_truth.py`, whose first lines say how the
-data are drawn. {replications} tables of {n} cases, {outcomes} outcomes each; errors in standard
-deviations of the outcome. The truth of rows that end in *ato* and of DML is the effect in the
-overlap population. Coverage is that of 95 % intervals; its Monte Carlo standard errors are at most
-{worst:.3f}.
-"""
 INVARIANT_HEAD = """# Invariant sets: what is let in, and what should have been
 
 Written by `docs/write_tables.py`.
@@ -81,24 +74,14 @@ def rows(head: list[str], body: list[list[str]]) -> list[str]:
     return [*lines, *("| " + " | ".join(row) + " |" for row in body), ""]
 
 
-def effects(result: dict[str, Any]) -> str:
-    """Return the page on effect estimators."""
-    kinds = {name: part for name, part in result.items() if isinstance(part, dict)}
-    every = [one for part in kinds.values() for one in part.values()]
-    worst = max(one.get("coverage_se", 0.0) for one in every)
-    lines = [EFFECTS_HEAD.format(**result, worst=worst)]
-    for kind, part in kinds.items():
-        body = [
-            [name, f"{one['bias']:+.3f}", f"{one['rmse']:.3f}",
-             f"{one['coverage']:.3f}" if "coverage" in one else "", f"{1000 * one['cpu_s']:.0f}"]
-            for name, one in part.items() if "bias" in one
-        ]  # fmt: skip
-        lines += [f"## {kind.replace('_', ' ')}", ""]
-        lines += rows(["estimator", "bias", "RMSE", "coverage", "CPU ms"], body)
-        refused = [name for name, one in part.items() if "bias" not in one]
-        if refused:
-            lines += [f"Refused, as they should be here: {', '.join(refused)}.", ""]
-    return "\n".join(lines)
+def effects(paths: list[Path]) -> str | None:
+    """Return the page on effect estimators, None without results."""
+    if not paths:
+        return None
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    from effects_truth_table import markdown, merged
+
+    return markdown(merged(paths))
 
 
 def stable_on_scans(phantom: dict[str, Any]) -> list[str]:
@@ -199,9 +182,8 @@ def read(name: str) -> Any:
 def main() -> None:
     """Write what there are results for."""
     TABLES.mkdir(exist_ok=True)
-    found = read("effects_truth")
     pages = {
-        "effects_truth": effects(found) if found else None,
+        "effects_truth": effects(sorted(RESULTS.glob("effects_truth*.json"))),
         "invariant_sets": invariant(),
     }
     for name, page in pages.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import shlex
 from pathlib import Path
@@ -250,15 +251,38 @@ def scripts(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
 
 
-def test_the_tables_are_written_from_results(scripts):
+def test_the_table_of_effects_is_written_from_results(scripts, tmp_path):
     import write_tables
 
     one = {"estimable": 1.0, "bias": 0.01, "rmse": 0.2, "coverage": 0.95, "coverage_se": 0.004,
-           "cpu_s": 0.02}  # fmt: skip
-    part = {"AIPW": one, "matching": {"estimable": 0.0, "cpu_s": 0.01}}
-    page = write_tables.effects({"replications": 9, "outcomes": 5, "n": 500, "weak_overlap": part})
-    assert "| AIPW | +0.010 | 0.200 | 0.950 | 20 |" in page
-    assert "Refused, as they should be here: matching." in page
+           "width": 0.4, "cpu_s": 0.02, "bias_se": 0.001, "rmse_se": 0.002, "estimand": "ate",
+           "replications": 9, "outcomes": 5}  # fmt: skip
+    low = {**one, "coverage": 0.9, "estimable": 0.9, "warned": 1.0}
+    none = {"estimand": "ate", "estimable": 0.0, "cpu_s": 0.01, "replications": 9, "outcomes": 5}
+    parts = {"few": {"AIPW": one | {"bias": 0.5}, "IPW": low},
+             "many": {"AIPW": one | {"outcomes": 6}, "matching": none},
+             "zepid": {"zEpid AIPTW": one}}  # fmt: skip
+    paths = [tmp_path / f"{name}.json" for name in parts]
+    for path, part in zip(paths, parts.values(), strict=True):
+        head = {"replications": 9, "outcomes": 5, "n": 500}
+        path.write_text(json.dumps({**head, "weak_overlap": part}))
+    lines = write_tables.effects(paths).splitlines()
+    rows = [line for line in lines if line.startswith("| ") and "estimator" not in line]
+    assert rows[1:] == [
+        "| IPW | ate | 0.0100 (0.0010) | 0.2000 (0.0020) | 0.900 (0.004) - | 0.400 | 100%"
+        " | 9 x 5, 90% estimable | 0.020 |",
+        "| AIPW | ate | 0.0100 (0.0010) | 0.2000 (0.0020) | 0.950 (0.004) | 0.400 |"
+        "  | 9 x 6 | 0.020 |",
+        "| matching | ate | not estimable | | | | | | |",
+        "| zEpid AIPTW | ate | 0.0100 (0.0010) | 0.2000 (0.0020) | 0.950 (0.004) | 0.400 |"
+        "  | 9 x 5 | 0.020 |",
+    ]
+    assert write_tables.effects([]) is None
+
+
+def test_the_tables_are_written_from_results(scripts):
+    import write_tables
+
     rule = {"margin": 0.5, "rule": "ours, AIPW, bh, 0.5 SD", "size": 46.3, "precision": 0.994,
             "recall": 0.742, "any_wrong": 0.15}  # fmt: skip
     options = {"patients": "500", "cohorts": "20", "pool": "800", "repeats": "20"}

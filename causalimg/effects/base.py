@@ -132,7 +132,7 @@ class EffectEstimator(FittedEffects):
                 values, columns, whole.design.codes, design.levels, whole.weights
             )
         self.notes_ = (
-            *fit_notes(whole, read, int((~keep).sum()), cluster, self.cluster),
+            *fit_notes(whole, read, int((~keep).sum()), cluster, self.cluster, values, columns),
             *leverage_notes(frame, design, self._blocks),
             *self._more_notes(),
         )

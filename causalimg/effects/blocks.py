@@ -151,7 +151,7 @@ def part_model(
 class ContrastArrays:
     """Every outcome by every contrast; all arrays of shape (n_outcomes, n_contrasts).
 
-    NaN and a ``reason`` where there is no estimate.
+    NaN and a ``reason`` where there is no estimate; ``caution`` says what is weak about one.
     """
 
     estimate: NDArray[np.float64]
@@ -162,6 +162,7 @@ class ContrastArrays:
     outcome_sd: NDArray[np.float64]
     n: NDArray[np.int64]
     reason: NDArray[np.object_]
+    caution: NDArray[np.object_]
 
 
 def contrast_arrays(
@@ -182,7 +183,7 @@ def contrast_arrays(
     shape = (len(outcomes.names), len(chosen))
     estimate, se, df, ess, max_smd, sd = (np.full(shape, np.nan) for _ in range(6))
     n = np.zeros(shape, dtype=np.int64)
-    reason = np.full(shape, "", dtype=object)
+    reason, caution = np.full(shape, "", dtype=object), np.full(shape, "", dtype=object)
     for k, name in enumerate(outcomes.names):
         if name in outcomes.problems:
             reason[k] = outcomes.problems[name]
@@ -213,9 +214,10 @@ def contrast_arrays(
             ess[block.columns, j] = model.effective(level, base)
             if model.smds is not None:
                 max_smd[block.columns, j] = model.smds[level, base]
+            caution[block.columns, j] = model.caution(level, base)
             refusal = model.refusal(level, base)
             if refusal:
                 reason[block.columns, j] = refusal
     for values in (estimate, se, df):
         values[reason != ""] = np.nan
-    return ContrastArrays(estimate, se, df, ess, max_smd, sd, n, reason)
+    return ContrastArrays(estimate, se, df, ess, max_smd, sd, n, reason, caution)

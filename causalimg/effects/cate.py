@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -11,13 +11,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from causalimg.effects.adjusted import CAUSAL, AdjustedEstimator
+from causalimg.effects.blocks import Block
 from causalimg.effects.covariates import covariate_matrix
-from causalimg.effects.multiplicity import fdr_adjust
-from causalimg.effects.plans import LinearPlan, Plan, linear_plan
+from causalimg.effects.econml_engine import linear_dr_coefficients
+from causalimg.effects.leverage import cluster_sums
+from causalimg.effects.multiplicity import check_choice, fdr_adjust
+from causalimg.effects.plans import Plan, linear_plan
 from causalimg.effects.treatment_model import TreatmentModel
 from causalimg.errors import InvalidInputError, check_columns
 
 Array = NDArray[np.float64]
+
+ENGINES = ("native", "econml")
+Part = tuple[NDArray[np.intp], int, Array, Array]
+"""Outcomes, contrast, coefficients and standard errors, (1 + n_modifiers, n_outcomes)."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -39,6 +46,11 @@ class DRLearner(AdjustedEstimator):
         As in `AIPW`.
     outcome_model, n_folds, random_state
         As in `AIPW`.
+    engine : {"native", "econml"}
+        ``econml`` fits ``modification_`` by its LinearDRLearner, with ``outcome_model`` and
+        ``propensity_model`` or else its own choice of models, cross-fitted in ``n_folds`` (at least
+        2), one outcome at a time and without clusters. ``effects_`` is the native one either way.
+        Its other learners: `econml_effects`.
     bootstrap : None
         Not for this estimator.
 
@@ -79,6 +91,7 @@ class DRLearner(AdjustedEstimator):
 
     modifiers: Sequence[str]
     outcome_model: Any = None
+    engine: str = "native"
 
     def fit(self, frame: pd.DataFrame, outcomes: Sequence[str]) -> Self:
         """Estimate mean effects and their modification; refusals as in `AIPW.fit`."""
@@ -100,6 +113,11 @@ class DRLearner(AdjustedEstimator):
 
     def _check_settings(self) -> None:
         super()._check_settings()
+        check_choice(self.engine, ENGINES, "engine")
+        if self.engine == "econml" and self.cluster is not None:
+            raise InvalidInputError(
+                "econml has no cluster-robust errors: use engine='native', or leave cluster out"
+            )
         if self.bootstrap is not None:
             raise InvalidInputError(
                 "DRLearner has no bootstrap: its intervals come from the pseudo-outcomes"
@@ -144,35 +162,18 @@ class DRLearner(AdjustedEstimator):
         for block in self._blocks:
             if block.model is None:
                 continue
-            plan = block.plans[-1]
-            if not isinstance(plan, LinearPlan):
-                continue
             basis = self._modifiers[block.rows]
-            orthogonal, triangle = np.linalg.qr(basis)
-            inverse = np.linalg.inv(triangle)
-            leverage = np.minimum((orthogonal**2).sum(axis=1), 1 - 1e-8)
-            own = orthogonal @ inverse.T
             left = float(max(len(basis) - basis.shape[1], 1))
             if block.model.cluster is not None:
                 left = min(left, float(max(int(block.model.cluster.max()), 1)))
-            for columns, found in block.solved(self._read):
-                for j, (level, base) in enumerate(chosen):
-                    pseudo = found[-1].influence[level] - found[-1].influence[base]
-                    pseudo = pseudo + means[columns, j]
-                    beta = own.T @ pseudo
-                    rest = (pseudo - basis @ beta) / np.sqrt(1 - leverage)[:, None]
-                    if j == 0:
-                        self._coefficients[:, columns] = beta
-                    for k in range(len(names)):
-                        part = own[:, [k + 1]] * rest
-                        if block.model.cluster is not None:
-                            units = int(block.model.cluster.max()) + 1
-                            summed = np.zeros((units, part.shape[1]))
-                            np.add.at(summed, block.model.cluster, part)
-                            part = summed * np.sqrt(units / max(units - 1, 1))
-                        estimate[k, columns, j] = beta[k + 1]
-                        se[k, columns, j] = np.sqrt((part**2).sum(axis=0))
-                        df[k, columns, j] = left
+            native = self.engine == "native"
+            parts = self._native(block, means) if native else self._econml(block)
+            for columns, j, beta, error in parts:
+                if j == 0:
+                    self._coefficients[:, columns] = beta
+                estimate[:, columns, j] = beta[1:]
+                se[:, columns, j] = error[1:]
+                df[:, columns, j] = left if native else np.inf
         refused = ~np.isfinite(means)
         for values in (estimate, se, df):
             values[:, refused] = np.nan
@@ -201,3 +202,44 @@ class DRLearner(AdjustedEstimator):
                 "status": np.where(np.isfinite(p), "ok", "not_estimable"),
             }
         )
+
+    def _native(self, block: Block, means: Array) -> Iterator[Part]:
+        model = block.model
+        if model is None:
+            return
+        basis = self._modifiers[block.rows]
+        orthogonal, triangle = np.linalg.qr(basis)
+        leverage = np.minimum((orthogonal**2).sum(axis=1), 1 - 1e-8)
+        own = orthogonal @ np.linalg.inv(triangle).T
+        for columns, found in block.solved(self._read):
+            for j, (level, base) in enumerate(self.contrast_pairs()):
+                pseudo = found[-1].influence[level] - found[-1].influence[base]
+                pseudo = pseudo + means[columns, j]
+                beta = own.T @ pseudo
+                rest = (pseudo - basis @ beta) / np.sqrt(1 - leverage)[:, None]
+                error = np.empty_like(beta)
+                for k in range(len(beta)):
+                    part = own[:, [k]] * rest
+                    if model.cluster is not None:
+                        part = cluster_sums(part, model.cluster)
+                        part = part * np.sqrt(len(part) / max(len(part) - 1, 1))
+                    error[k] = np.sqrt((part**2).sum(axis=0))
+                yield columns, j, beta, error
+
+    def _econml(self, block: Block) -> Iterator[Part]:
+        model = block.model
+        if model is None:
+            return
+        own = np.isin(np.array(model.design.source), [str(name) for name in self.modifiers])
+        found = linear_dr_coefficients(
+            self.outcome_values(block),
+            model.design.codes,
+            self._modifiers[block.rows][:, 1:],
+            model.design.matrix[:, 1:][:, ~own],
+            outcome_model=self.outcome_model,
+            propensity_model=self.propensity_model,
+            n_folds=self.n_folds,
+            random_state=self.random_state,
+        )
+        for j, (beta, error) in enumerate(found):
+            yield block.columns, j, beta, error

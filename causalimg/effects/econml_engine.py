@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from causalimg.effects.design import build_design
 from causalimg.effects.multiplicity import check_choice
 from causalimg.effects.outcomes import read_outcomes
 from causalimg.errors import InvalidInputError, MissingDependencyError
+
+Array = NDArray[np.float64]
 
 METHODS = ("LinearDML", "DRLearner", "CausalForestDML")
 
@@ -124,3 +128,72 @@ def econml_effects(
                 }
             )
     return pd.DataFrame(rows)
+
+
+def linear_dr_coefficients(
+    outcomes: Array,
+    codes: NDArray[np.intp],
+    modifiers: Array,
+    others: Array,
+    *,
+    outcome_model: Any = None,
+    propensity_model: Any = None,
+    n_folds: int = 2,
+    random_state: int | None = 0,
+) -> list[tuple[Array, Array]]:
+    """Fit econml's LinearDRLearner to each outcome.
+
+    Parameters
+    ----------
+    outcomes : ndarray of shape (n_samples, n_outcomes)
+    codes : ndarray of int, shape (n_samples,)
+        Treatment level, 0 for the reference.
+    modifiers : ndarray of shape (n_samples, n_modifiers)
+    others : ndarray of shape (n_samples, n_columns)
+        Adjusted for only; may have no column.
+    outcome_model, propensity_model : regressor and classifier, optional
+        econml chooses by default.
+    n_folds : int
+        At least 2 are used.
+    random_state : int or None
+
+    Returns
+    -------
+    list of (coefficients, errors)
+        One pair per level but the reference, each of shape (1 + n_modifiers, n_outcomes), the
+        intercept first.
+
+    Raises
+    ------
+    MissingDependencyError
+        Without econml.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> codes, age = rng.integers(0, 2, 400), rng.normal(size=(400, 1))
+    >>> y = codes[:, None] * (1 + age) + rng.normal(size=(400, 1))
+    >>> found = linear_dr_coefficients(y, codes, age, age[:, :0])  # doctest: +SKIP
+    """
+    try:
+        from econml.dr import LinearDRLearner
+    except ImportError as error:
+        raise MissingDependencyError(
+            "engine='econml' needs econml: pip install 'causalimg[engines]'"
+        ) from error
+    size = (1 + modifiers.shape[1], outcomes.shape[1])
+    found = [(np.empty(size), np.empty(size)) for _ in range(int(codes.max()))]
+    for k, outcome in enumerate(outcomes.T):
+        model = LinearDRLearner(
+            model_regression="auto" if outcome_model is None else outcome_model,
+            model_propensity="auto" if propensity_model is None else propensity_model,
+            cv=max(n_folds, 2),
+            random_state=random_state,
+        )
+        model.fit(outcome, codes, X=modifiers, W=others if others.shape[1] else None)
+        for level, (beta, error) in enumerate(found, start=1):
+            middle = model.intercept__inference(T=level)
+            slopes = model.coef__inference(T=level)
+            beta[0, k], beta[1:, k] = middle.point_estimate, np.ravel(slopes.point_estimate)
+            error[0, k], error[1:, k] = middle.stderr, np.ravel(slopes.stderr)
+    return found

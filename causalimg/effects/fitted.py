@@ -113,6 +113,7 @@ class FittedEffects(Parametrised):
             found = replace(found, se=se)
             low, high = (np.where(np.isnan(se), np.nan, limit) for limit in (low, high))
         names = [f"{self.levels_[level]} - {self.levels_[base]}" for level, base in chosen]
+        refused = found.reason.ravel() != ""
         columns = {
             "outcome": np.repeat(np.array(self.outcomes_, dtype=object), len(chosen)),
             "contrast": names * len(self.outcomes_),
@@ -129,8 +130,8 @@ class FittedEffects(Parametrised):
             "n": found.n.ravel(),
             "ess": found.ess.ravel(),
             "max_smd": found.max_smd.ravel(),
-            "status": np.where(found.reason.ravel() == "", "ok", "not_estimable"),
-            "reason": found.reason.ravel().astype(str),
+            "status": np.where(refused, "not_estimable", "ok"),
+            "reason": np.where(refused, found.reason.ravel(), found.caution.ravel()).astype(str),
             "df": found.df.ravel(),
         }
         return pd.DataFrame(columns)

@@ -21,6 +21,8 @@ Array = NDArray[np.float64]
 
 METRICS = ("mahalanobis", "propensity")
 
+_LEAST_LEFT = 0.5
+
 
 @dataclass(frozen=True)
 class MatchedPlan:
@@ -59,7 +61,7 @@ class MatchedPlan:
             # the mean is that of the weights alone; the influence keeps the models
             means = np.stack([target.direct[a.rows] @ outcomes[a.rows] for a in plan.arms])
             found = replace(found, means=means)
-        noise = (outcomes - outcomes[self.twin]) ** 2 / 2
+        noise = self._noise(outcomes)
 
         def variance(level: int, base: int) -> Array:
             gap = np.zeros_like(outcomes)
@@ -80,6 +82,25 @@ class MatchedPlan:
             return np.asarray((target.average**2) @ gap**2 + np.maximum(added, 0.0))
 
         return replace(found, variance=variance)
+
+    def _noise(self, outcomes: Array) -> Array:
+        """Estimate every case's outcome variance from the nearest case of its level.
+
+        With outcome models, from the difference of their residuals: twins differ in their
+        covariates too, and what a model knows of that is not noise. In units of the variance, the
+        difference of two residuals is 2 less the square of the models' uncertainty about it.
+        """
+        if self.biased:
+            return np.asarray((outcomes - outcomes[self.twin]) ** 2 / 2)
+        noise = np.empty_like(outcomes)
+        for arm in self.linear.arms:
+            rows, twin = arm.rows, self.twin[arm.rows]
+            apart = arm.matrix[rows] - arm.matrix[twin]
+            # hat @ hat.T is the inverse of the cross-product of the level's covariates
+            known = np.einsum("ij,ij->i", apart @ (arm.hat @ arm.hat.T), apart)
+            gap = outcomes[rows] - outcomes[twin] - apart @ (arm.hat @ outcomes[rows])
+            noise[rows] = gap**2 / np.maximum(2.0 - known, _LEAST_LEFT)[:, None]
+        return noise
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -112,8 +133,9 @@ class Matching(PopulationEstimator):
     Assumptions: those of `AIPW`. Without ``bias_adjust``, matching on more than one continuous
     covariate has a bias that does not vanish as fast as the standard error.
 
-    Standard errors follow Abadie and Imbens; with ``cluster``, and for simultaneous bands, the
-    influence functions of the matching weights are used.
+    Standard errors follow Abadie and Imbens, with each case's noise from the nearest case of its
+    level; with ``bias_adjust``, less what the outcome model knows of the two. With ``cluster``,
+    and for simultaneous bands, the influence functions of the matching weights are used.
 
     References
     ----------

@@ -13,6 +13,7 @@ from causalimg.effects.columns import case_names
 from causalimg.effects.design import Design
 from causalimg.effects.diagnostics import VERDICTS
 from causalimg.effects.outcomes import Outcomes
+from causalimg.effects.positivity import positivity_notes
 from causalimg.effects.treatment_model import TreatmentModel
 
 _FEW_CLUSTERS = 30
@@ -24,13 +25,42 @@ def fit_notes(
     dropped: int,
     cluster: NDArray[np.intp] | None,
     cluster_name: str | None,
+    values: NDArray[np.float64],
+    columns: Sequence[str],
 ) -> tuple[str, ...]:
-    """Say what was left out, how good overlap is, what was clipped, missing or refused."""
+    """Say what was left out, how good overlap is and for whom, what was clipped or is missing.
+
+    Parameters
+    ----------
+    model : TreatmentModel
+    outcomes : Outcomes
+    dropped : int
+        Cases that trimming left out.
+    cluster : ndarray of int or None
+    cluster_name : str or None
+    values : ndarray of shape (n_samples, n_columns)
+        From `balance_columns`, of the cases of ``model``.
+    columns : sequence of str
+
+    Returns
+    -------
+    tuple of str
+    """
     notes = list(model.design.notes)
     weighting = model.weighting
     report = model.report()
     if report is not None:
         notes += report.notes()
+        notes += positivity_notes(
+            model.probability,
+            model.design.codes,
+            model.design.levels,
+            [item.verdict != VERDICTS[0] for item in report.levels],
+            values,
+            columns,
+            treatment=model.design.treatment,
+            bound=weighting.mark,
+        )
     if dropped:
         notes.append(
             f"{dropped} of {dropped + len(model.probability)} cases have a propensity below"

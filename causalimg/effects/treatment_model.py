@@ -156,15 +156,23 @@ class TreatmentModel:
 
     def refusal(self, level: int, base: int) -> str:
         """Return why two levels cannot be compared; empty if they can."""
+        said = self._said(level, base, VERDICTS[2])
+        return f"poor overlap: {said}" if said else ""
+
+    def caution(self, level: int, base: int) -> str:
+        """Return what a reader of the comparison of two levels must know; empty if nothing."""
+        said = self._said(level, base, VERDICTS[1])
+        return f"limited overlap: {said}" if said else ""
+
+    def _said(self, level: int, base: int, verdict: str) -> str:
         if not self.overlap:
             return ""
         judged = self.overlap[self.key(level, base)]
-        said = "; ".join(
+        return "; ".join(
             f"{self.design.treatment}={item.level}: {item.reason}"
             for item in (judged[level], judged[base])
-            if item.verdict == VERDICTS[2]
+            if item.verdict == verdict
         )
-        return f"poor overlap: {said}" if said else ""
 
     def report(self) -> OverlapReport | None:
         """Return the overlap report, None without covariates."""

@@ -47,7 +47,8 @@ class EffectTable:
         ``estimate, se, ci_low, ci_high`` in the outcome's unit; ``q`` the p value after control of
         the false discovery rate; ``effect_sd = estimate / outcome_sd``; ``ess`` the effective
         sample size; ``max_smd`` the worst standardised mean difference left after weighting;
-        ``status`` ``ok`` or ``not_estimable`` with its ``reason``.
+        ``status`` ``ok`` or ``not_estimable`` with its ``reason`` (of an ``ok`` row: what is weak
+        about it, as limited overlap).
     balance : pandas.DataFrame, optional
         ``covariate, level_contrast, smd_raw, smd_weighted``.
     provenance : Provenance, optional

@@ -58,6 +58,44 @@ def test_agrees_with_econml() -> None:
     assert theirs["age"] > 0.99
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_econml_as_the_engine_agrees() -> None:
+    pytest.importorskip("econml")
+    from sklearn.linear_model import LogisticRegression, RidgeCV
+
+    frame, names = varying(3, n=1500, outcomes=2)
+    frame.loc[:19, names[1]] = np.nan
+    frame["flat"] = 1.0
+    frame["t"] = np.where(frame.index % 5 == 0, "C", frame["t"])
+    settings = {"treatment": "t", "adjustment": ["age", "sex"], "modifiers": ["age"]}
+    models = {"outcome_model": RidgeCV(), "propensity_model": LogisticRegression(), "n_folds": 3}
+    every = [*names, "flat"]
+    native = DRLearner(**settings).fit(frame, every)
+    theirs = DRLearner(**settings, **models, engine="econml").fit(frame, every)
+    own, other = native.modification_, theirs.modification_
+    columns = ["outcome", "contrast", "modifier", "status"]
+    pd.testing.assert_frame_equal(own[columns], other[columns])
+    assert (other["status"] == "ok").tolist() == [True] * 4 + [False] * 2
+    good = own["status"] == "ok"
+    gap = (own["estimate"] - other["estimate"])[good].abs()
+    assert (gap < own["se"][good]).all()
+    assert (gap > 0).all()
+    ratio = (own["se"] / other["se"])[good]
+    assert ((ratio > 0.8) & (ratio < 1.25)).all()
+    effects = theirs.predict()[names[0]]
+    assert effects.mean() == pytest.approx(1.0, abs=0.3)
+    assert effects.std() == pytest.approx(0.5, abs=0.25)
+
+
+def test_engine_settings() -> None:
+    frame, names = varying(4)
+    settings = {"treatment": "t", "adjustment": ["age", "sex"], "modifiers": ["age"]}
+    with pytest.raises(InvalidInputError, match="did you mean 'econml'"):
+        DRLearner(**settings, engine="econlm").fit(frame, names)
+    with pytest.raises(InvalidInputError, match="no cluster-robust errors"):
+        DRLearner(**settings, engine="econml", cluster="sex").fit(frame, names)
+
+
 def test_refusals() -> None:
     frame, names = varying(1)
     with pytest.raises(InvalidInputError, match="modifier 'sex' is not in the adjustment set"):

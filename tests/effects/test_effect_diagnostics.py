@@ -98,6 +98,50 @@ def test_the_gate_sets_numbers_to_missing_and_says_why() -> None:
     assert any("overlap poor: not estimable" in note for note in fit.effects_.notes)
 
 
+def test_rows_with_limited_overlap_say_so() -> None:
+    found = {}
+    for strength in (0.5, 2.5):
+        fit = AIPW(treatment="t", adjustment=["x"]).fit(weak_overlap(2, strength), ["y"])
+        row = fit.effects_.frame.iloc[0]
+        assert row["status"] == "ok"
+        assert np.isfinite(row["estimate"])
+        found[strength] = row["reason"]
+    assert found[0.5] == ""
+    assert found[2.5].startswith("limited overlap: t=")
+    assert "effective of" in found[2.5]
+
+
+def test_a_level_without_counterparts_is_explained_by_covariate() -> None:
+    """B is not given to the old or to site S3: the notes name age and site, not height."""
+    rng = np.random.default_rng(8)
+    n = 1500
+    age, height = rng.normal(60, 10, n), rng.normal(170, 10, n)
+    site = rng.choice(["S1", "S2", "S3"], n)
+    eta = 1.0 - 0.35 * np.maximum(age - 62, 0) - 2.5 * (site == "S3")
+    frame = pd.DataFrame({"age": age, "height": height, "site": site, "y": rng.normal(size=n)})
+    frame["t"] = np.where(rng.random(n) < 1 / (1 + np.exp(-eta)), "B", "A")
+    fit = AIPW(treatment="t", adjustment=["age", "height", "site"]).fit(frame, ["y"])
+    said = [note for note in fit.notes_ if "could hardly have had t=B" in note]
+    assert len(said) == 1
+    lost = (fit.propensity_["B"] < 0.01) & (frame["t"] == "A")
+    assert said[0].startswith(f"{int(lost.sum())} of {n} cases could hardly have had t=B: 'age' (")
+    assert f"{age[lost].mean():.3g} on average, {age[~lost].mean():.3g} in the others" in said[0]
+    assert "'site[S3]' (" in said[0]
+    assert "of them, " in said[0]
+    assert "height" not in said[0]
+    even = AIPW(treatment="t", adjustment=["height"]).fit(frame, ["y"])
+    assert not any("could hardly" in note or "unlike the rest" in note for note in even.notes_)
+
+
+def test_levels_that_only_differ_are_explained_too() -> None:
+    """Too few effective cases, and none that could not have had the level."""
+    frame = weak_overlap(2, 1.2)
+    strict = OverlapLimits(min_ess=550)
+    fit = AIPW(treatment="t", adjustment=["x"], limits=strict).fit(frame, ["y"])
+    assert (fit.propensity_ > 0.01).all(axis=None)
+    assert any(note.startswith("cases with t=B are unlike the rest: 'x' (") for note in fit.notes_)
+
+
 def test_limits_are_settings() -> None:
     frame = weak_overlap(4, 6.0)
     open_gate = OverlapLimits(min_ess=0, min_ess_share=0, max_unmatched=1)

@@ -145,6 +145,31 @@ def test_matching_of_the_treated_by_hand() -> None:
     assert row["se"] == pytest.approx(np.sqrt(variance) / b.sum())
 
 
+def test_the_error_of_matching_is_free_of_what_the_model_explains() -> None:
+    """The nearest case of the same level has other covariates: their slopes are not noise."""
+    rng = np.random.default_rng(12)
+    n, count = 200, 400
+    x = rng.normal(size=(n, 3))
+    noise = rng.normal(size=(n, count))
+    frame = pd.DataFrame(x, columns=list("abc"))
+    frame["scanner"] = np.where(rng.random(n) < 1 / (1 + np.exp(-x[:, 0])), "B", "A")
+    names = [f"f{k}" for k in range(count)]
+    flat = frame.join(pd.DataFrame(noise, columns=names))
+    steep = frame.join(pd.DataFrame(noise + x @ [[3.0], [-2.0], [5.0]], columns=names))
+    settings = {"treatment": "scanner", "adjustment": list("abc")}
+    fits = [Matching(**settings).fit(table, names) for table in (flat, steep)]
+    rows = [fit.effects_.frame[["estimate", "se"]].to_numpy() for fit in fits]
+    np.testing.assert_allclose(rows[0], rows[1], rtol=1e-8)
+    # the noise has variance one: so must its estimate, case by case, on average over outcomes
+    plan = fits[1].blocks()[0].plans[-1]
+    found = plan._noise(steep[names].to_numpy()).mean(axis=1)
+    assert abs(found.mean() - 1.0) < 0.02
+    assert (np.abs(found - 1.0) < 6 * np.sqrt(2 / count)).all()
+    raw = [Matching(**settings, bias_adjust=False).fit(t, names) for t in (flat, steep)]
+    mean_se = [fit.effects_.frame["se"].mean() for fit in raw]
+    assert mean_se[1] > 1.5 * mean_se[0]
+
+
 def test_matching_settings() -> None:
     frame, names = confounded_table(8)
     wide = Matching(treatment="scanner", adjustment=ADJUSTMENT).fit(frame, names)
