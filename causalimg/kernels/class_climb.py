@@ -259,9 +259,17 @@ def _step(
 
 
 @njit(cache=True, nogil=True)
-def climb(c: Climb, score: Score, least: float, turning: bool, inserting: bool) -> None:
-    """Make the best deletion, else the best turn, else the best insertion, until none gains."""
+def climb(
+    c: Climb, score: Score, least: float, turning: bool, inserting: bool, in_phases: bool
+) -> None:
+    """Make the best deletion, else the best turn, else the best insertion, until none gains.
+
+    ``in_phases``: before that all insertions that gain, then all deletions.
+    """
     bounded = bool(c.forbidden.any())
+    for kind in (INSERT, DELETE):
+        while in_phases and _step(c, score, kind, kind, least, turning, bounded):
+            pass
     kinds = np.array([[DELETE, DELETE], [TURN, FLIP], [INSERT, INSERT]])
     stage = 0
     while stage < 3:

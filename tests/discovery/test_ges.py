@@ -123,19 +123,19 @@ def test_population_moments_give_the_true_cpdag() -> None:
         assert shd(found.graph_, dag_to_cpdag(dag)) == 0
 
 
-def test_score_is_at_least_that_of_causal_learn() -> None:
+def test_score_is_at_least_that_of_causal_learn_on_fifty_problems() -> None:
     pytest.importorskip("causallearn")
     rng = np.random.default_rng(3)
     better = 0
-    for k in range(15):
-        dag = random_dag(int(rng.integers(6, 11)), 3, rng)
+    for k in range(50):
+        dag = random_dag(int(rng.integers(5, 10)), 3, rng)
         frame = simulate(dag, 300, rng)
         discount = (1.0, 2.0)[k % 2]
         mine = GES(penalty_discount=discount).fit(frame).stats_["score"]
         other = GES(penalty_discount=discount, engine="causal-learn").fit(frame).stats_["score"]
         assert mine >= other - 1e-6
         better += mine > other + 1e-6
-    assert better < 15
+    assert better < 50
 
 
 def test_extended_search_is_never_worse() -> None:
