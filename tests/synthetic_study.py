@@ -11,7 +11,10 @@ import pandas as pd
 from causalimg.config import StudyConfig
 from causalimg.datasets import PhantomTruth
 from causalimg.datasets.truth import EFFECT_COLUMNS
+from causalimg.discovery.evidence import Evidence
+from causalimg.discovery.graph_evidence import GraphEvidence
 from causalimg.graph.core import CausalGraph
+from causalimg.graph.knowledge import Knowledge
 from causalimg.imaging.pictures import CasePictures, Source
 from causalimg.imaging.thumbnail import thumbnail
 from causalimg.imaging.volume import ImageMask
@@ -74,8 +77,7 @@ def make_table(n: int, levels: Sequence[str], features: Sequence[str], n_failed:
         Column("case_id", "id", "string"), Column("age", "covariate"),
         Column("sex", "covariate", "string"), Column("site", "context", "string"),
         Column("scanner", "context", "string"), Column("malignant", "outcome"),
-        *(Column(name, "feature", family=name.split("_")[0], image_type="original")
-          for name in features),
+        *(_column(name) for name in features),
     )  # fmt: skip
     failures = failure_table(
         [
@@ -87,6 +89,28 @@ def make_table(n: int, levels: Sequence[str], features: Sequence[str], n_failed:
     ) if n_failed else no_failures()  # fmt: skip
     return cohort, FeatureTable(whole, columns, failures, provenance(
         "extract", "The mask marks the same lesion in every scan."))  # fmt: skip
+
+
+def _column(name: str) -> Column:
+    """Read family and image type off a name: ``glcm_contrast``, ``wavelet_hhl_glcm_contrast``."""
+    parts = name.split("_")
+    if parts[0] == "wavelet":
+        return Column(name, "feature", family=parts[2], image_type="_".join(parts[:2]))
+    return Column(name, "feature", family=parts[0], image_type="original")
+
+
+def make_evidence(graph: CausalGraph, seed: int = 0) -> GraphEvidence:
+    """Make the tests that a search would have left: p-values, and one node that separates."""
+    rng = np.random.default_rng(seed + 5)
+    d = len(graph.nodes)
+    p = np.triu(rng.uniform(0.02, 1, (d, d)), 1)
+    adjacent = (graph.marks != 0) | (graph.marks != 0).T
+    p = np.where(np.triu(adjacent, 1), p / 100, p)
+    pairs = [(int(i), int(j)) for i, j in np.argwhere(np.triu(~adjacent, 1))]
+    apart = {(i, j): (next(k for k in range(d) if k not in (i, j)),) for i, j in pairs}
+    nothing = np.zeros((d, d), dtype=bool)
+    tests = Evidence(graph.nodes, adjacent, p + p.T, apart, {}, "fisher_z", 0.01, nothing, nothing)
+    return GraphEvidence(graph.nodes, Knowledge(), tests)
 
 
 def make_effects(levels: Sequence[str], features: Sequence[str], n: int,

@@ -56,7 +56,7 @@ class GraphEvidence:
 
     @classmethod
     def of(cls, fitted: Any) -> GraphEvidence:
-        """Return what a fitted search, a bootstrap of one, or an `Evidence` holds; None: nothing."""
+        """Return what a fitted search, a bootstrap of one, or an `Evidence` holds."""
         if isinstance(fitted, GraphEvidence):
             return fitted
         tests = evidence_of(fitted)

@@ -66,7 +66,7 @@ def place_labels(
         return 0
     figure.draw_without_rendering()
     inside = ax.get_window_extent()
-    pad = figure.dpi / 72
+    pad = 4 * figure.dpi / 72
     frame: Box = (inside.x0, inside.y0, inside.x1, inside.y1)
     everything = points if others is None else np.vstack([points, others])
     spots = ax.transData.transform(everything)

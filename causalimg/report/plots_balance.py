@@ -63,7 +63,7 @@ def love(balance: pd.DataFrame, *, n: int = 40, ax: Axes | None = None) -> Axes:
     rows = rows.sort_values("raw", ascending=False, kind="stable").head(n).reset_index(drop=True)
     with style():
         own = ax is None
-        ax = axes(ax, (5.6, 1.15 + 0.26 * max(3, len(rows))))
+        ax = axes(ax, (4.8, 1.15 + 0.26 * max(3, len(rows))))
         if rows.empty:
             return nothing(ax, "no covariate was adjusted for")
         finite = rows[["raw", "weighted"]].to_numpy()
@@ -144,7 +144,7 @@ def overlap(
     middle, width = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
     with style():
         own = ax is None
-        ax = axes(ax, (5.6, 3.1))
+        ax = axes(ax, (4.8, 2.9))
         up, _ = np.histogram(chance[had == level], bins=edges)
         ax.bar(middle, up, width=0.92 * width, color=PALETTE["orange"], linewidth=0,
                label=f"had {shorten(level, 24)} (n = {int(up.sum())})")  # fmt: skip
@@ -208,7 +208,7 @@ def equivalence(invariant_set: InvariantSet, *, n: int = 40, ax: Axes | None = N
     margin = float(invariant_set.margin)
     with style():
         own = ax is None
-        ax = axes(ax, (8.6, 0.95 + 0.2 * max(4, len(rows))))
+        ax = axes(ax, (7.6, 0.95 + 0.2 * max(4, len(rows))))
         if rows.empty:
             return nothing(ax, "no feature has an estimated effect")
         place = np.arange(len(rows), dtype=float)

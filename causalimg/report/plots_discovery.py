@@ -196,7 +196,7 @@ def trace(stats: Mapping[str, Any], *, ax: Axes | None = None) -> Axes:
         )
     stages = list(stats["stages"])
     with style():
-        ax = axes(ax, (5.6, 4.4))
+        ax = axes(ax, (4.8, 4.0))
         if not stages:
             return nothing(ax, "no stages: solver='order' moves among acyclic graphs only")
         if any("h" not in stage for stage in stages):

@@ -71,7 +71,7 @@ def dose_response(
     rows = fitted.response([float(dose) for dose in np.linspace(low, high, n_points)])
     rows = rows[rows["outcome"] == outcome]
     with style():
-        ax = axes(ax, (5.6, 3.6))
+        ax = axes(ax, (4.8, 3.3))
         ax.fill_between(rows["dose"], rows["ci_low"], rows["ci_high"], lw=0,
                         color=PALETTE["orange-soft"])  # fmt: skip
         ax.plot(rows["dose"], rows["estimate"], color=PALETTE["orange"])

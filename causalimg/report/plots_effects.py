@@ -104,7 +104,7 @@ def volcano(
     rows = rows[np.isfinite(rows["q"])].reset_index(drop=True)
     with style():
         own = ax is None
-        ax = axes(ax, (5.6, 4.3))
+        ax = axes(ax, (4.8, 4.0))
         if rows.empty:
             return nothing(ax, "no effect could be estimated")
         height = -np.log10(np.maximum(rows["q"].to_numpy(), _Q_FLOOR))
@@ -187,7 +187,7 @@ def forest(
     rows = rows.iloc[order].reset_index(drop=True)
     with style():
         own = ax is None
-        ax = axes(ax, (6.6, 0.85 + 0.215 * max(4, len(rows))))
+        ax = axes(ax, (5.8, 0.85 + 0.215 * max(4, len(rows))))
         if rows.empty:
             return nothing(ax, "no effect could be estimated")
         place = np.arange(len(rows), dtype=float)

@@ -55,7 +55,7 @@ def truth_scatter(
     rows = recovery(effects, naive, None, truth).frame
     with style():
         own = ax is None
-        ax = axes(ax, (5.2, 4.9))
+        ax = axes(ax, (4.8, 4.5))
         true = rows["true_effect_sd"].to_numpy(dtype=float)
         guess = rows["estimate_sd"].to_numpy(dtype=float)
         values = [

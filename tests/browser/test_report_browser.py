@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthetic_study import make_study
+from synthetic_study import make_evidence, make_study
 
 from causalimg.report import write_report
 
@@ -41,13 +41,18 @@ CONTRAST = """() => {
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
     const place = walk.currentNode.parentElement;
-    if (!walk.currentNode.textContent.trim() || !place.checkVisibility() || place.closest("script, style, .cgv, :disabled")) continue;
+    if (!walk.currentNode.textContent.trim() || !place.checkVisibility() || place.closest("script, style, :disabled")) continue;
     const style = getComputedStyle(place);
     const ink = place.closest("svg") ? style.fill : style.color;
     if (ink === "none" || rgba(ink)[3] < 255) continue;
     const [a, b] = [light(rgba(ink)), light(behind(place))].sort((x, y) => y - x);
     const size = parseFloat(style.fontSize), large = size >= 24 || (size >= 18.6 && Number(style.fontWeight) >= 700);
     if ((a + .05) / (b + .05) < (large ? 3 : 4.5)) found.add(`${place.tagName}.${place.getAttribute("class")} ${ink} ${((a + .05) / (b + .05)).toFixed(2)}: ${place.textContent.slice(0, 40)}`);
+  }
+  for (const field of document.querySelectorAll("[placeholder]")) {
+    const ink = getComputedStyle(field, "::placeholder").color;
+    const [a, b] = [light(rgba(ink)), light(behind(field))].sort((x, y) => y - x);
+    if (field.checkVisibility() && (a + .05) / (b + .05) < 4.5) found.add(`placeholder ${ink}: ${field.placeholder}`);
   }
   return [...found];
 }"""  # noqa: E501
@@ -57,7 +62,7 @@ CONTRAST = """() => {
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study with every part, its pictures, and a name that tries to be markup."""
     names = [NASTY, "firstorder_mean", "firstorder_energy", "glcm_contrast", "glcm_correlation",
-             "shape_sphericity", "shape_mesh_volume", "glrlm_run_variance"]  # fmt: skip
+             "shape_sphericity", "shape_mesh_volume", "wavelet_hhl_glrlm_run_variance"]  # fmt: skip
     study = make_study(n=60, levels=("A", "B", "C"), features=names, pictures=32)
     path = tmp_path_factory.mktemp("report") / "report.html"
     write_report(study, path)
@@ -106,6 +111,13 @@ def test_the_explorer_filters_sorts_and_opens(report: Path, open_page: Callable[
     page.locator("#effects-contrast").select_option("")
     assert rows(page) == ["glcm_contrast"]
     page.locator("#effects-status").select_option("")
+
+    page.locator("#effects-type").select_option("wavelet_hhl")
+    assert set(rows(page)) == {"wavelet_hhl_glrlm_run_variance"}
+    page.locator("#effects-family").select_option("glcm")
+    assert said(page).startswith("No row")
+    page.locator("#effects-family").select_option("")
+    page.locator("#effects-type").select_option("")
 
     page.locator("th[data-key=feature] button").click()
     names = rows(page)
@@ -203,6 +215,52 @@ def test_the_interactive_graph_is_on_the_page(report: Path, open_page: Callable[
     page = open_page(report)
     assert page.locator("#graph .cgv svg").first.is_visible()
     assert not page.locator("#graph .static").is_visible()
+
+
+def test_an_edge_of_the_page_shows_its_test_and_separating_set(
+    tmp_path: Path, open_page: Callable[..., Any]
+) -> None:
+    study = make_study(n=40, in_graph=4)
+    path = tmp_path / "report.html"
+    write_report(replace(study, evidence=make_evidence(study.graph)), path)
+    page = open_page(path)
+    graph = page.locator("#graph .cgv")
+    graph.locator('.cgv-node[aria-label^="age,"]').click()
+    graph.locator('.cgv-node[aria-label^="sex,"]').click(modifiers=["Shift"])
+    said = graph.locator(".cgv-body").inner_text()
+    assert "Test (fisher_z, level 0.01)" in said and "Independent given {site}, p = 0." in said
+    graph.get_by_role("tab", name="Edges").click()
+    graph.locator(".cgv-table .cgv-link").first.click()
+    said = graph.locator(".cgv-body").inner_text()
+    assert "Dependent given every set that was tried; largest p = 0.00" in said
+    assert "of the resamples join them" in said
+
+
+def test_the_graph_can_fill_the_window(report: Path, open_page: Callable[..., Any]) -> None:
+    page = open_page(report)
+    graph = page.locator("#graph .cgv")
+    before = graph.bounding_box()
+    graph.locator(".cgv-enlarge").click()
+    box = graph.bounding_box()
+    assert (box["x"], box["y"], box["width"], box["height"]) == (0, 0, 1280, 900)
+    nodes = [one.bounding_box() for one in graph.locator(".cgv-node").all()]
+    canvas = graph.locator(".cgv-svg").bounding_box()
+    assert min(one["x"] for one in nodes) >= 0 and canvas["height"] > 700
+    page.keyboard.press("Escape")
+    assert graph.bounding_box()["width"] == before["width"]
+    assert graph.locator(".cgv-enlarge").evaluate("b => b === document.activeElement")
+
+
+def test_provenance_can_be_read_on_paper(report: Path, open_page: Callable[..., Any]) -> None:
+    page = open_page(report, width=720)
+    page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    page.emulate_media(media="print")
+    names = page.locator("#provenance tbody th, #graph tbody th")
+    heights = names.evaluate_all(
+        "cells => cells.map((cell) => cell.getBoundingClientRect().height"
+        " / parseFloat(getComputedStyle(cell).lineHeight))"
+    )
+    assert len(heights) > 20 and max(heights) < 4  # not a letter a line
 
 
 def test_on_paper_there_are_no_controls(report: Path, open_page: Callable[..., Any]) -> None:

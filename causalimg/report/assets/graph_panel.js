@@ -45,7 +45,7 @@ const showNothing = (data) => h("div", {},
   h("details", {}, h("summary", {}, "Mouse and keyboard"), h("ul", { class: "cgv-list" },
     [["Drag", "moves a node, or the picture"], ["Ctrl + wheel, pinch", "zooms"], ["Tab, then arrow keys", "walk from node to node; Page Down, Page Up one by one"],
      ["Enter", "selects the node; Shift + Enter a second one"], ["Shift + arrow keys", "move the node"], ["+  −  0", "zoom in, out, fit"],
-     ["Ctrl + Z", "takes back the last mark"], ["Esc", "clears the selection"]].map(([key, words]) => h("li", {}, h("kbd", {}, key), " " + words)))));
+     ["Ctrl + Z", "takes back the last mark"], ["Esc", "clears the selection, then shrinks an enlarged graph"]].map(([key, words]) => h("li", {}, h("kbd", {}, key), " " + words)))));
 
 const showEdge = (data, edge, view) => {
   const a = data.nodes[edge.a].name, b = data.nodes[edge.b].name;

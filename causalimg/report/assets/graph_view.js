@@ -13,7 +13,9 @@ const mount = (root, data, options = {}) => {
     (edge.status === "missing" || !measure || Math.abs(edge[measure] ?? 0) >= limits.least - 1e-9);
 
   // ---- parts -----------------------------------------------------------------------------
-  const HINT = "Select an edge for its evidence, Shift + a second node for a pair. Drag to move, Ctrl + wheel to zoom.";
+  const HINT = matchMedia("(pointer: coarse)").matches
+    ? "Touch an edge for its evidence, a node for its neighbours. Drag to move, pinch to zoom."
+    : "Select an edge for its evidence, Shift + a second node for a pair. Drag to move, Ctrl + wheel to zoom.";
   const live = h("p", { class: "cgv-live", role: "status" }, HINT);
   const spoken = h("p", { class: "cgv-sr", role: "status" });
   const panel = h("div", { class: "cgv-body", id: "cgv-body-" + id, role: "tabpanel", tabindex: 0 });
@@ -85,13 +87,30 @@ const mount = (root, data, options = {}) => {
   const button = (words, title, act) => h("button", { type: "button", title, "aria-label": title, onclick: act }, words);
   const undo = button("↶ Undo", "Undo the last mark (Ctrl + Z)", () => settle(marks.undo(), "Mark undone"));
   undo.disabled = true;
+  const large = button("Enlarge", "Enlarge: fill the window with the graph", () => enlarge(!isLarge()));
+  large.classList.add("cgv-enlarge");
+  const isLarge = () => root.classList.contains("is-large");
+  const sized = (on) => {
+    root.classList.toggle("is-large", on);
+    document.documentElement.classList.toggle("cgv-behind", on);
+    large.textContent = on ? "Shrink" : "Enlarge";
+    large.title = on ? "Shrink: back to its place in the page (Esc)" : "Enlarge: fill the window with the graph";
+    large.setAttribute("aria-label", large.title);
+    canvas.fit(least());
+  };
+  const enlarge = (on) => { // a notebook clips what it shows, so there the screen is asked for
+    if (!options.ask || !document.fullscreenEnabled) sized(on);
+    else if (on) root.requestFullscreen().catch(() => say("This browser does not let the graph fill the screen", true));
+    else document.exitFullscreen();
+  };
+  root.addEventListener("fullscreenchange", () => sized(document.fullscreenElement === root));
   const plans = Object.keys(data.layouts).reverse();
   const plan = plans.length > 1 && h("select", { "aria-label": "Columns", onchange: () => { canvas.setLayout(plan.value); canvas.fit(); } },
     plans.map((name) => h("option", { value: name }, name === "tiers" ? "columns: tiers" : "columns: layers")));
   const bar = h("div", { class: "cgv-bar-top", role: "toolbar", "aria-label": "Graph" }, find,
     measure ? h("label", { class: "cgv-slide" }, measure === "support" ? "support ≥ " : "|weight| ≥ ", slider, reading) : null, count,
     h("span", { class: "cgv-space" }), plan || null, undo,
-    h("span", { class: "cgv-group" }, button("−", "Zoom out", () => canvas.zoom(0.8)), button("+", "Zoom in", () => canvas.zoom(1.25)), button("Fit", "Fit the whole graph", () => canvas.fit())));
+    h("span", { class: "cgv-group" }, button("−", "Zoom out", () => canvas.zoom(0.8)), button("+", "Zoom in", () => canvas.zoom(1.25)), button("Fit", "Fit the whole graph", () => canvas.fit())), large);
   const compare = data.compare && h("div", { class: "cgv-compare", role: "group", "aria-label": "Comparison of two graphs" },
     Object.entries(data.compare.words).map(([status, words]) => h("label", { class: "is-" + status },
       h("input", { type: "checkbox", checked: true, onchange: (event) => {
@@ -148,10 +167,14 @@ const mount = (root, data, options = {}) => {
   if (data.height) root.style.setProperty("--cgv-height", data.height + "px");
   root.addEventListener("keydown", (event) => {
     const typing = event.target.matches("input[type=search], textarea");
-    if (event.key === "Escape" && !typing) choose(null);
+    if (event.key === "Escape" && !typing) {
+      if (selection === null && isLarge()) enlarge(false);
+      choose(null);
+    }
     if ((event.ctrlKey || event.metaKey) && event.key === "z" && !typing) { event.preventDefault(); settle(marks.undo(), "Mark undone"); }
     if (options.ask && !event.ctrlKey && !event.metaKey) event.stopPropagation(); // the notebook has shortcuts of its own
   });
+  const least = () => (canvas.svg.clientWidth < 520 ? 0.62 : 0.5); // below, names cannot be read
   canvas.setLayout(plans[0]);
   canvas.setMarks(marks.made());
   filter();
@@ -160,7 +183,7 @@ const mount = (root, data, options = {}) => {
     if (ready || !canvas.svg.clientWidth) return;
     ready = true;
     canvas.squeeze();
-    canvas.fit(canvas.svg.clientWidth < 520 ? 0.62 : 0.5);
+    canvas.fit(least());
   }).observe(canvas.svg);
   return { load: marks.load };
 };

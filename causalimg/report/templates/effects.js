@@ -60,7 +60,7 @@
   const ends = rows.low.map((low, k) => Math.max(Math.abs(low ?? 0), Math.abs(rows.high[k] ?? 0))).sort((a, b) => a - b);
   const wanted = Math.max(1.25 * (data.margin || 0), ends[Math.floor(0.97 * (ends.length - 1))] || 1);
   const limit = [0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 7.5, 10, 15, 20, 30, 50].find((edge) => edge >= wanted) || wanted;
-  const W = narrow.matches ? 116 : 170, H = 20;
+  const W = narrow.matches ? 116 : 220, H = 20;
   const x = (value) => W / 2 + Math.max(-1, Math.min(1, value / limit)) * (W / 2 - 8);
   const drawing = (k) => {
     const made = draw("svg", { class: "interval", viewBox: `0 0 ${W} ${H}`, width: W, height: H, "aria-hidden": true });
@@ -199,7 +199,7 @@
       arrows();
       choose();
     } }, [...head.childNodes]);
-    head.append(button);
+    head.append(button, el("span", { class: "printed" }, button.textContent)); // paper repeats no buttons
   }
   const arrows = () => table.querySelectorAll("th[data-key]").forEach((head) => {
     if (head.dataset.key === state.key) head.setAttribute("aria-sort", state.down ? "descending" : "ascending");

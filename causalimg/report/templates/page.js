@@ -76,6 +76,15 @@ const go = (place) => {
 // Each explorer puts what the other calls here.
 const explorers = {};
 
+// What fits without scrolling is no stop of the Tab key.
+const sideways = () => document.querySelectorAll(".scroll").forEach((part) => {
+  if (part.scrollWidth > part.clientWidth + 1) part.setAttribute("tabindex", "0");
+  else part.removeAttribute("tabindex");
+});
+addEventListener("load", sideways);
+addEventListener("resize", calmly(sideways));
+document.addEventListener("toggle", sideways, true);
+
 addEventListener("beforeprint", () => {
   document.querySelectorAll("details").forEach((part) => { part.open = true; });
 });
