@@ -88,8 +88,10 @@ class IRM(EnvironmentPenalty):
     Assumptions: outcome and environment are independent given the content (``risk_invariance`` of
     a plan), and the environments differ enough to tell.
 
-    Usual practice: a weight of 1 for the first steps, then a large weight λ with the whole loss
-    divided by λ, and a fresh optimiser state at the switch.
+    Usual practice: a weight of 1 for the first steps, then a large weight λ (1000 and more) and a
+    fresh optimiser state. Dividing the whole loss by λ > 1 matters for plain gradient descent; Adam
+    undoes it. Stop soon after the switch: a network that goes on until it knows its cases by heart
+    has the same risk everywhere, and nothing binds it any more.
 
     References
     ----------
@@ -159,7 +161,7 @@ class VREx(EnvironmentPenalty):
     -----
     Assumptions: outcome and environment are independent given the content (``risk_invariance`` of
     a plan), and the environments differ enough to tell. The noise of the outcome is the
-    same everywhere.
+    same everywhere. In practice, as `IRM`: a large weight after some steps without, and few steps.
 
     References
     ----------
