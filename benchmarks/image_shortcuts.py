@@ -2,9 +2,11 @@
 
 Coloured digits: scikit-learn's 8 x 8 digits, under five or not with 25 % label noise; a colour
 channel agrees with the noisy label with 0.9 and 0.8 in training, and with 0.9, 0.5 and 0.1 at test.
-The settings of each way come from a small grid (``--tune``), by the accuracy where colour and label
-are not associated, on two draws that are not reported; chosen by the accuracy in the training
-environments, every way keeps the colour.
+The settings of each way come from a grid of four (``--tune``), by the accuracy in the worst test
+environment of two draws that are not reported. So they are chosen with knowledge of the shift, as
+those of the published IRM figures for coloured MNIST were; chosen by the accuracy in the training
+environments, every way keeps the colour. A network that trains on learns its noisy labels by heart;
+then the risks are alike everywhere and no penalty on risks binds, so the number of steps matters.
 Decoy digits: a corner pixel gives the class away in training and is random at test; the input
 gradient there is penalised. Organs: ellipses drawn with one look in training; at test the contrast
 is changed (mid) and inverted (target); random looks (GIN) and blends of two (IPA) in training.
@@ -92,17 +94,25 @@ def draw_digits(seed: int) -> Digits:
 
 def digit_ways(plan: ConstraintPlan) -> dict[str, list[Settings]]:
     """Return for each way to train the settings to choose among; the first are the chosen ones."""
-    full = {"batch_size": 0, "learning_rate": 1e-3, "weight_decay": 5e-3, "n_steps": 400}
+    grid = list(product((False, True), (150, 500)))
+    plain = [{"standardize": standardize, "n_steps": n} for standardize, n in grid]
+    full = {"batch_size": 0, "learning_rate": 5e-3, "weight_decay": 2e-3, "standardize": False}
     full |= {"schedule": "switch", "reset": True, "ramp": 100}
-    grid = list(product((False, True), (1e4, 1e3)))
-    vrex = [{**full, "standardize": standardize, "weight": w} for standardize, w in grid]
-    irm = [vrex[2], vrex[0], vrex[1], vrex[3]]
-    half = {"batch_size": 512, "n_steps": 300, "ramp": 100, "standardize": True}
-    kernels = [{**half, "weight": w} for w in (3.0, 10.0)]
-    alone = {"oracle (no colour)": [{}], "none": [{}], "derived, as weights": [{}]}
+    risks = [{**full, "n_steps": n, "weight": w} for n, w in product((200, 400), (1e4, 1e3))]
+    half = {"batch_size": 1024, "n_steps": 200, "ramp": 50, "standardize": True}
+    kernels = [
+        {**half, "weight": w, "weight_decay": d} for w, d in product((5.0, 10.0), (3e-2, 1e-2))
+    ]
     derived = f"derived: {plan.verdicts['colour'].statement}"
-    found = {**alone, "IRM": irm, "V-REx": vrex, "marginal MMD (wrong)": kernels}
-    return {**found, derived: kernels}
+    return {
+        "oracle (no colour)": plain,
+        "none": plain,
+        "derived, as weights": plain,
+        "IRM": risks,
+        "V-REx": risks,
+        "marginal MMD (wrong)": kernels,
+        derived: kernels,
+    }
 
 
 def digit_scores(way: str, settings: Settings, data: Digits, plan: ConstraintPlan, seed: int):
@@ -143,19 +153,18 @@ def coloured_digits(seed: int) -> list[Row]:
 def tune(seeds: tuple[int, ...]) -> list[dict[str, object]]:
     """Score every choice of settings on draws that are not reported.
 
-    ``unseen``: accuracy where colour and label are not associated (0.5), by which the settings are
-    chosen. ``training``: accuracy at the association of training (0.9), which chooses the colour.
+    ``worst``: accuracy in the worst of the test environments, by which the settings are chosen.
+    ``training``: accuracy at the association of training (0.9), which would choose the colour.
     """
     plan, rows = digit_plan(), []
     for way, choices in digit_ways(plan).items():
-        if len(choices) == 1:
-            continue
         for settings in choices:
             found = [digit_scores(way, settings, draw_digits(s), plan, s) for s in seeds]
-            mean = pd.DataFrame(found).mean()
-            chosen = {k: settings[k] for k in ("weight", "ramp", "standardize")}
-            row = {"way": way, **chosen, "unseen": mean["0.5"], "training": mean["0.9"]}
-            rows.append({**row, "worst": mean.min()})
+            table = pd.DataFrame(found)
+            names = ("weight", "n_steps", "standardize", "weight_decay")
+            chosen = {k: settings.get(k) for k in names}
+            worst = table.min(axis=1).mean()
+            rows.append({"way": way, **chosen, "worst": worst, "training": table["0.9"].mean()})
             print(pd.DataFrame(rows[-1:]).round(3).to_string(index=False, header=False), flush=True)
     return rows
 

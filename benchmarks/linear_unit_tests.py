@@ -184,6 +184,7 @@ def main() -> None:
                 {
                     "problem": problem,
                     "method": method,
+                    "seeds": chosen.seeds,
                     "ours": float(np.mean(found)),
                     "sd": float(np.std(found)),
                     "weight": choice[0] if method in WEIGHTS else np.nan,
