@@ -77,7 +77,20 @@ def sha256_file(path: str | Path) -> str:
 
 
 def sha256_frame(frame: pd.DataFrame) -> str:
-    """Return the sha256 (hex) of a table's column names, types and values, bit for bit."""
+    """Return the sha256 (hex) of a table's column names, types and values, bit for bit.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+
+    Examples
+    --------
+    >>> one = sha256_frame(pd.DataFrame({"age": [60.0]}))
+    >>> one == sha256_frame(pd.DataFrame({"age": [60.0]}))
+    True
+    >>> one == sha256_frame(pd.DataFrame({"age": [60.0 + 1e-14]}))
+    False
+    """
     state = hashlib.sha256()
     for name in frame.columns:
         column = frame[name]

@@ -21,7 +21,24 @@ _SORTED_NODES = 200  # beyond, the sortability of a graph costs more than some m
 
 @dataclass(frozen=True)
 class Found:
-    """What a method found: a graph over ``DiscoveryData.columns`` and what to say about it."""
+    """What a method found: a graph over ``DiscoveryData.columns`` and what to say about it.
+
+    Parameters
+    ----------
+    graph : CausalGraph
+    stats : dict
+        Becomes ``stats_`` of the estimator.
+    assumptions : tuple of str
+        What must hold for the graph to mean what it says.
+    attributes : dict
+        Further attributes of the fitted estimator, by name.
+
+    Examples
+    --------
+    >>> graph = CausalGraph.from_directed(("age", "size"), [[0, 1], [0, 0]])
+    >>> Found(graph, {"tests": 1}, ("Relations are linear.",)).stats
+    {'tests': 1}
+    """
 
     graph: CausalGraph
     stats: dict[str, Any] = field(default_factory=dict)
@@ -31,6 +48,8 @@ class Found:
 
 class BaseDiscovery(BaseEstimator):
     """Base class of the discovery methods; a subclass writes `_discover`.
+
+    Assumptions: those that a subclass states in what it returns.
 
     Attributes
     ----------
@@ -44,6 +63,21 @@ class BaseDiscovery(BaseEstimator):
         What must hold for the graph to mean what it says.
     feature_names_in_ : ndarray of str
     n_features_in_ : int
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> class Strong(BaseDiscovery):
+    ...     def __init__(self, *, least=0.5, knowledge=None):
+    ...         self.least, self.knowledge = least, knowledge
+    ...     def _discover(self, data, knowledge):
+    ...         joined = np.abs(data.moments.correlation()) > self.least
+    ...         np.fill_diagonal(joined, False)
+    ...         return Found(CausalGraph.from_directed(data.columns, joined, kind="cpdag"))
+    >>> a = np.random.default_rng(0).normal(size=(2, 300))
+    >>> table = pd.DataFrame({"a": a[0], "b": a[0] + a[1]})
+    >>> Strong().fit(table).graph_
+    CausalGraph(cpdag, 2 nodes, 0 directed and 1 unoriented edges)
     """
 
     _takes_moments: ClassVar[bool] = False

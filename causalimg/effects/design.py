@@ -109,6 +109,14 @@ def build_design(
         If a level has no more cases than the model has parameters.
     UnknownNameError
         If a column does not exist.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> table = pd.DataFrame({"scanner": ["A", "B"] * 20, "age": rng.normal(60, 10, 40)})
+    >>> design = build_design(table, treatment="scanner", adjustment=["age"])
+    >>> design.matrix.shape, design.levels, design.names
+    ((40, 2), ('A', 'B'), ('age',))
     """
     codes, levels = treatment_codes(frame, treatment, reference)
     covariates = covariate_matrix(frame, adjustment, treatment=treatment, splines=splines)

@@ -79,6 +79,10 @@ def from_dagitty(text: str) -> CausalGraph:
     statements; ``beta`` of an edge is its weight, other attributes (positions, exposure,
     outcome) are passed over. A ``dag`` or ``mag`` with ``<->`` becomes an ADMG.
 
+    Parameters
+    ----------
+    text : str
+
     Raises
     ------
     InvalidInputError

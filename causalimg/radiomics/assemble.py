@@ -122,7 +122,18 @@ def case_pictures(
 
 
 def described(name: str) -> Feature:
-    """Describe a column of either mode."""
+    """Describe a column of either mode.
+
+    Parameters
+    ----------
+    name : str
+
+    Examples
+    --------
+    >>> found = described("wavelet-HHL_glcm_Contrast")
+    >>> found.name, found.family
+    ('wavelet_hhl_glcm_contrast', 'glcm')
+    """
     column = IBSI_FEATURES.get(name)
     if column is None:
         return describe(name)
