@@ -36,6 +36,8 @@ class AIPW(PopulationEstimator):
         Mean effect over all cases; over those that have the level (``att``) or the level it is
         compared with (``atc``); or over the overlap population (``ato``), in which every level is
         about equally likely: the most precise, and the one to ask for where overlap is weak.
+        ``ate`` is the default because it is what "the effect" is taken to mean; where effects vary
+        little, ``ato`` answers the same question with the smaller error.
     scope : {"population", "sample"}
         What intervals are for: the mean effect in the population that the cases come from, or in
         just these cases. Estimates are the same; the sample's intervals are narrower by what
