@@ -120,7 +120,9 @@ def lightning_callback(
                 pl_module.log_dict({name: value.detach() for name, value in terms.items()})
 
         def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-            for tap in (*self.taps, *([] if self.entry is None else [self.entry])):
+            for tap in self.taps:
                 tap.close()
+            if self.entry is not None:
+                self.entry.close()
 
     return PlanCallback()

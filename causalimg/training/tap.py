@@ -11,7 +11,7 @@ from causalimg.errors import InvalidInputError
 
 def find_layer(model: nn.Module, name: str) -> nn.Module:
     """Return a layer by its dotted name."""
-    layers = dict(model.named_modules())
+    layers: dict[str, nn.Module] = dict(model.named_modules())
     if name not in layers:
         raise InvalidInputError(
             f"the model has no layer {name!r}; it has: {', '.join(n for n in layers if n)}"
