@@ -19,7 +19,7 @@ demo: $(READY)
 	$(BIN)/causalimg demo --folder demo
 
 test: $(READY) lint
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m "not slow"
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -30,6 +30,7 @@ lint: $(READY)
 docs: $(READY)
 	$(BIN)/python -m pip install -q -c constraints.txt --group docs
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/python docs/check_links.py docs/_build/html
 
 bench: $(READY)
 	$(BIN)/python benchmarks/phantom_truth.py
