@@ -86,19 +86,11 @@ METHODS: dict[str, Callable[[], Any]] = {
     "min_pivot": MinPivot,
 }
 LARGEST = {"fci": 20, "notears_alm": 20, "golem": 20, "notears_mlp": 20}
-EVERY = [
+CELLS = [
     (data, scale)
     for data in ("equal", "unequal", "exponential", "nonlinear")
     for scale in ("raw", "std")
 ]
-SOME = [("equal", "raw"), *((data, "std") for data in ("equal", "exponential", "nonlinear"))]
-CELLS: dict[tuple[int, str], list[tuple[str, str]]] = {
-    (20, "er"): EVERY,
-    (20, "sf"): EVERY,
-    (50, "er"): [*SOME, ("unequal", "std")],
-    (50, "sf"): [("equal", "raw"), ("exponential", "std")],
-    (100, "er"): SOME,
-}
 SEEDS = {20: 5, 50: 2, 100: 2}
 
 
@@ -205,7 +197,7 @@ def main() -> None:
                 estimator.fit(small.iloc[:, :5])
     for d in chosen.sizes:
         for graph in chosen.graphs:
-            for data, scale in CELLS.get((d, graph), []):
+            for data, scale in CELLS:
                 if (chosen.data and data not in chosen.data) or scale not in chosen.scales:
                     continue
                 for seed in range(chosen.seeds or SEEDS[d]):
