@@ -47,11 +47,11 @@ are for the population that they come from, but where it says *sample's* (`scope
 The truth is the mean effect in the population that the subjects stand for.
 """,
 }
-INVARIANT_HEAD = """# Invariant sets: what is let in, and what should have been
+PAGE_HEAD = """# Invariant sets: what is let in, and what should have been
 
 Written by `docs/write_tables.py`.
-
-## Stable measurements on simulated scans
+"""
+INVARIANT_HEAD = """## Stable measurements on simulated scans
 
 From `benchmarks/invariance_phantom.py`: {patients} patients, drawn {cohorts} times from a pool of
 {pool} that were rendered on both scanners, so that the true effect on each of 107 features is
@@ -211,7 +211,7 @@ def pairs(result: dict[str, Any]) -> str:
 
 
 def invariant() -> str | None:
-    """Return the page on invariant sets, if all its results are there."""
+    """Return the page on invariant sets: a section for each benchmark that has results."""
     sections = {
         "invariance_phantom": stable_on_scans,
         "invariance_abide": stable_on_brains,
@@ -220,11 +220,13 @@ def invariant() -> str | None:
         "invariance_icp": predictors,
     }
     found = {name: read(name) for name in sections}
-    missing = [name for name, one in found.items() if one is None]
-    if missing:
-        print(f"invariant_sets: no results of {', '.join(missing)}")
+    known = {name: one for name, one in found.items() if one is not None}
+    if not known:
         return None
-    return "\n".join(line for name, one in found.items() for line in sections[name](one))
+    for name in sorted(set(found) - set(known)):
+        print(f"invariant_sets: no results of benchmarks/{name}.py, so without that section")
+    lines = [line for name, one in known.items() for line in sections[name](one)]
+    return "\n".join([PAGE_HEAD, *lines])
 
 
 def over_draws(found: list[dict[str, Any]]) -> list[str]:
