@@ -111,7 +111,7 @@ def write(ax: Axes, path: Path) -> None:
     drawn = io.BytesIO()
     figure = ax.get_figure(root=True)
     figure.savefig(drawn, dpi=110, facecolor="white", bbox_inches="tight", pad_inches=0.12)
-    light = Image.open(drawn).convert("RGB").quantize(96, dither=Image.Dither.NONE)
+    light = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
     light.save(path, optimize=True)
 
 

@@ -71,6 +71,14 @@ def test_every_figure_of_the_guide_is_drawn_by_the_script():
     assert sum(path.stat().st_size for path in (ROOT / "docs" / "figures").iterdir()) < 1_500_000
 
 
+def test_the_picture_of_the_front_page_is_taken_by_the_script():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)\s]+)\)", readme)
+    assert pictures
+    script = (ROOT / "docs" / "report_picture.py").read_text(encoding="utf-8")
+    assert all(Path(path).name in script for path in pictures)
+
+
 def commands() -> list[tuple[str, list[str]]]:
     """Return every line of the pages that calls the program, with its page."""
     found = []
@@ -300,8 +308,22 @@ def test_the_figures_are_drawn(scripts, tmp_path):
     assert 2_000 < (tmp_path / "dose.png").stat().st_size < 60_000
 
 
+def test_a_link_that_leads_nowhere_is_found(scripts, tmp_path):
+    import check_links
+
+    (tmp_path / "part").mkdir()
+    (tmp_path / "a.html").write_text(
+        '<h1 id="top">a</h1><a href="part/b.html#here">b</a><a href="#top">up</a>'
+        '<a href="https://doi.org/10.1000/1">doi</a><img src="gone.png"><a href="#nowhere">no</a>'
+    )
+    (tmp_path / "part" / "b.html").write_text('<p id="here"><a href="../a.html#off">a</a></p>')
+    assert check_links.broken(tmp_path) == [
+        "a.html: gone.png", "a.html: #nowhere", "part/b.html: ../a.html#off"
+    ]  # fmt: skip
+
+
 @pytest.mark.slow
-def test_the_guide_builds_without_a_warning(tmp_path):
+def test_the_guide_builds_without_a_warning(scripts, tmp_path):
     pytest.importorskip("furo")
     pytest.importorskip("myst_nb")
     import subprocess
@@ -314,3 +336,6 @@ def test_the_guide_builds_without_a_warning(tmp_path):
     )  # fmt: skip
     assert built.returncode == 0, built.stderr[-3000:]
     assert (tmp_path / "html" / "tasks" / "scanner_effects.html").is_file()
+    import check_links
+
+    assert check_links.broken(tmp_path / "html") == []

@@ -97,8 +97,8 @@ def agreement(
         for verdict, colour in VERDICT_COLOURS.items():
             part = rows[rows["verdict"] == verdict]
             if len(part):
-                ax.vlines(part["reach"], part["low"], part["high"], color=colour, lw=1.0,
-                          alpha=0.5)  # fmt: skip
+                ax.vlines(part["reach"], part["low"], part["high"], color=colour, lw=0.9,
+                          alpha=0.3)  # fmt: skip
                 ax.scatter(part["reach"], part["icc_2_1"], s=24, color=colour, linewidths=0,
                            marker=_MARKS[verdict], zorder=3,
                            label=VERDICT_WORDS[verdict])  # fmt: skip
