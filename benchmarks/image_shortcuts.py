@@ -99,10 +99,11 @@ def digit_ways(plan: ConstraintPlan) -> dict[str, list[Settings]]:
     full = {"batch_size": 0, "learning_rate": 5e-3, "weight_decay": 2e-3, "standardize": False}
     full |= {"schedule": "switch", "reset": True, "ramp": 100}
     risks = [{**full, "n_steps": n, "weight": w} for n, w in product((200, 400), (1e4, 1e3))]
-    half = {"batch_size": 1024, "n_steps": 200, "ramp": 50, "standardize": True}
+    half = {"batch_size": 512, "n_steps": 300, "ramp": 100, "learning_rate": 5e-3}
+    half |= {"standardize": False, "weight_decay": 1e-3}
     kernels = [
-        {**half, "weight": w, "weight_decay": d} for w, d in product((5.0, 10.0), (3e-2, 1e-2))
-    ]
+        {**half, "weight": w, "scale": s} for s, w in product((1.0, None), (10.0, 3.0))
+    ]  # the scale of the kernel in log-odds, or that of the batch
     derived = f"derived: {plan.verdicts['colour'].statement}"
     return {
         "oracle (no colour)": plain,
@@ -117,16 +118,17 @@ def digit_ways(plan: ConstraintPlan) -> dict[str, list[Settings]]:
 
 def digit_scores(way: str, settings: Settings, data: Digits, plan: ConstraintPlan, seed: int):
     """Train one way on one draw; return the accuracy by association."""
-    more = {k: v for k, v in settings.items() if k != "weight"}
-    weight = settings.get("weight", 0.0)
+    more = {k: v for k, v in settings.items() if k not in ("weight", "scale")}
+    weight, scale = settings.get("weight", 0.0), settings.get("scale")
     if way == "IRM":
         more["penalties"] = [(weight, IRM("site", split=False))]
     elif way == "V-REx":
         more["penalties"] = [(weight, VREx("site"))]
     elif way.startswith("marginal"):
-        more["penalties"] = [(weight, MMD("colour", on="logits"))]
+        more["penalties"] = [(weight, MMD("colour", on="logits", scale=scale))]
     elif way.startswith("derived:"):
-        more |= {"plan": plan, "weights": weight}
+        penalty = plan.penalty("colour", "conditional_mmd", on="logits", settings={"scale": scale})
+        more |= {"penalties": [(weight, penalty)]}
     base = {"n_steps": 500, "learning_rate": 0.003, "weight_decay": 1e-2, "hidden": (64,)}
     grey = way.startswith("oracle")
 
@@ -161,7 +163,7 @@ def tune(seeds: tuple[int, ...]) -> list[dict[str, object]]:
         for settings in choices:
             found = [digit_scores(way, settings, draw_digits(s), plan, s) for s in seeds]
             table = pd.DataFrame(found)
-            names = ("weight", "n_steps", "standardize", "weight_decay")
+            names = ("weight", "scale", "n_steps", "standardize")
             chosen = {k: settings.get(k) for k in names}
             worst = table.min(axis=1).mean()
             rows.append({"way": way, **chosen, "worst": worst, "training": table["0.9"].mean()})

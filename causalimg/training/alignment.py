@@ -44,7 +44,11 @@ class ConditionalMMD(Penalty):
         where the statement holds. The biased form is never negative, but in small groups it
         rewards features that do not vary at all.
     bandwidths : sequence of float
-        Of the Gaussian kernels, in units of the median squared distance.
+        Of the Gaussian kernels, in units of ``scale``.
+    scale : float, optional
+        A squared distance; by default the median of the batch, so that the unit of the features
+        does not matter. Fixed (1 for logits), a large weight also keeps the logits small, which
+        helps where the network could learn noisy labels by heart.
     statement, reason : str
         From the plan.
 
@@ -77,6 +81,7 @@ class ConditionalMMD(Penalty):
         min_group: int = 2,
         unbiased: bool = True,
         bandwidths: Sequence[float] = BANDWIDTHS,
+        scale: float | None = None,
         statement: str = "",
         reason: str = "",
     ) -> None:
@@ -94,7 +99,10 @@ class ConditionalMMD(Penalty):
         self.outcome = outcome
         self.min_group = min_group
         self.unbiased = unbiased
+        if scale is not None and not scale > 0:
+            raise InvalidInputError(f"scale={scale!r} must be above 0, or None for the median")
         self.bandwidths = tuple(bandwidths)
+        self.scale = scale
 
     def _groups(self, batch: Batch) -> list[list[Tensor]]:
         """Return for each stratum the shares of the rows in each of its groups."""
@@ -128,7 +136,8 @@ class ConditionalMMD(Penalty):
             start += len(shares)
         if not pairs:
             return zero_of(batch)
-        gram = rbf(representation(batch, self.on), bandwidths=self.bandwidths)
+        seen = representation(batch, self.on)
+        gram = rbf(seen, bandwidths=self.bandwidths, scale=self.scale)
         each = torch.stack(flat)
         similar = each @ gram @ each.T
         within = torch.diagonal(similar)
@@ -148,6 +157,8 @@ class MMD(ConditionalMMD):
     on : {"features", "logits"}
     unbiased : bool
     bandwidths : sequence of float
+    scale : float, optional
+        As in `ConditionalMMD`.
     statement, reason : str
 
     Notes
@@ -175,6 +186,7 @@ class MMD(ConditionalMMD):
         on: On = "features",
         unbiased: bool = True,
         bandwidths: Sequence[float] = BANDWIDTHS,
+        scale: float | None = None,
         statement: str = "",
         reason: str = "",
     ) -> None:
@@ -183,6 +195,7 @@ class MMD(ConditionalMMD):
             on=on,
             unbiased=unbiased,
             bandwidths=bandwidths,
+            scale=scale,
             statement=statement,
             reason=reason,
         )

@@ -55,6 +55,7 @@ def select_augmentations(
 
     Examples
     --------
+    >>> import torch
     >>> draw = torch.Generator().manual_seed(0)
     >>> site = torch.arange(40) % 2
     >>> images = torch.randn(40, 1, 4, 4, generator=draw) + 3.0 * site[:, None, None, None]
@@ -99,6 +100,7 @@ def pair_consistency(first: Tensor, second: Tensor) -> Tensor:
 
     Examples
     --------
+    >>> import torch
     >>> logits = torch.tensor([[1.0, 2.0]])
     >>> float(pair_consistency(logits, logits))
     0.0

@@ -51,20 +51,27 @@ def median_scale(distances: Tensor) -> Tensor:
         return positive.median()
 
 
-def rbf(x: Tensor, y: Tensor | None = None, bandwidths: Sequence[float] = BANDWIDTHS) -> Tensor:
+def rbf(
+    x: Tensor,
+    y: Tensor | None = None,
+    bandwidths: Sequence[float] = BANDWIDTHS,
+    scale: float | None = None,
+) -> Tensor:
     """Return the mean of Gaussian kernels ``exp(-d² / (2 b m))``, shape (n, m).
 
     Parameters
     ----------
     x, y : Tensor, shape (n, k) and (m, k)
     bandwidths : sequence of float
-        Factors b of m, the median squared distance of the batch, held constant in the gradient.
+        Factors b of m.
+    scale : float, optional
+        m; by default the median squared distance of the batch, held constant in the gradient.
     """
     distances = squared_distances(x, y)
-    scale = median_scale(distances)
+    unit = median_scale(distances) if scale is None else scale
     total = torch.zeros_like(distances)
     for factor in bandwidths:
-        total = total + torch.exp(-distances / (2 * factor * scale))
+        total = total + torch.exp(-distances / (2 * factor * unit))
     return total / len(bandwidths)
 
 

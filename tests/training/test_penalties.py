@@ -13,6 +13,7 @@ from causalimg.errors import InvalidInputError, NotEstimableError, UnknownNameEr
 from causalimg.training.adversarial import DomainAdversarial, reverse_gradient
 from causalimg.training.agreement import AndMask, GradientAgreement
 from causalimg.training.alignment import CORAL, MMD, ConditionalMMD
+from causalimg.training.check import example_batch
 from causalimg.training.dependence import CIRCE, HSCIC, HSIC
 from causalimg.training.gram import median_scale, rbf, squared_distances
 from causalimg.training.penalty import Batch, Penalty
@@ -476,3 +477,20 @@ def test_the_scale_of_a_large_batch_is_close_to_that_of_all_rows() -> None:
     few = distances[:200, :200]
     assert float(median_scale(few)) == float(few[few > 0].median())
     assert float(median_scale(torch.zeros(3, 3))) == 1.0
+
+
+def test_a_fixed_scale_feels_the_unit_of_the_features_and_the_median_does_not() -> None:
+    one = example_batch(1.0)
+    ten = Batch(10 * one.features, one.logits, one.outcome, one.variables)
+    free = ConditionalMMD("scanner", given=["outcome"])
+    fixed = ConditionalMMD("scanner", given=["outcome"], scale=1.0, unbiased=False)
+    assert free(ten).item() == pytest.approx(free(one).item(), rel=1e-6)
+    assert fixed(ten).item() != pytest.approx(fixed(one).item(), rel=0.1)
+    small = Batch(1e-3 * one.features, one.logits, one.outcome, one.variables)
+    assert fixed(small).item() < 1e-4 < fixed(one).item()
+    x, a = torch.tensor([[0.0], [1.0]]), torch.tensor([0, 1])
+    by_hand = ConditionalMMD("scanner", min_group=1, unbiased=False, bandwidths=(1.0,), scale=2.0)
+    value = by_hand(Batch(x, x[:, 0], a, {"scanner": a})).item()
+    assert value == pytest.approx(2 - 2 * np.exp(-0.25))
+    with pytest.raises(InvalidInputError, match="scale"):
+        MMD("site", scale=0.0)
