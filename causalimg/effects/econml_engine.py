@@ -203,9 +203,9 @@ def linear_dr_coefficients(
             random_state=random_state,
         )
         model.fit(outcome, codes, X=modifiers, W=others if others.shape[1] else None)
-        for level, (beta, error) in enumerate(found, start=1):
+        for level, (beta, spread) in enumerate(found, start=1):
             middle = model.intercept__inference(T=level)
             slopes = model.coef__inference(T=level)
             beta[0, k], beta[1:, k] = middle.point_estimate, np.ravel(slopes.point_estimate)
-            error[0, k], error[1:, k] = middle.stderr, np.ravel(slopes.stderr)
+            spread[0, k], spread[1:, k] = middle.stderr, np.ravel(slopes.stderr)
     return found
