@@ -42,6 +42,7 @@ def n_to_certify(effect: Array, se: Array, n: Array, margin: float, level: float
     """Return how many cases would show that the effects lie inside the margin, with power 0.8.
 
     The estimate is taken for the true effect, and the standard error to fall with the root of n.
+    Both one-sided tests have to reject: an effect near zero may be missed on either side.
 
     Parameters
     ----------
@@ -55,11 +56,21 @@ def n_to_certify(effect: Array, se: Array, n: Array, margin: float, level: float
     ndarray
         inf where the estimate is not inside the margin.
     """
-    from scipy.special import ndtri
+    from scipy.special import ndtr, ndtri
 
-    room = margin - np.abs(effect)
-    needed = n * (se * (ndtri(1 - level) + ndtri(0.8)) / np.where(room > 0, room, 1.0)) ** 2
-    return np.asarray(np.where(room > 0, needed, np.inf))
+    size = np.abs(effect)
+    inside = size < margin
+    critical = ndtri(1 - np.asarray(level))
+    # in units of the margin's distance: power grows with the precision, so halve the interval
+    near = np.where(inside, margin - size, 1.0)
+    far = np.where(inside, margin + size, 1.0)
+    low = (critical + ndtri(0.8)) / near
+    high = (critical + ndtri(0.9)) / near
+    for _ in range(40):
+        middle = (low + high) / 2
+        enough = ndtr(near * middle - critical) + ndtr(far * middle - critical) - 1 >= 0.8
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return np.asarray(np.where(inside, n * (se * high) ** 2, np.inf))
 
 
 def n_to_detect(effect: Array, se: Array, n: Array, level: float) -> Array:

@@ -84,12 +84,11 @@ def stable_evidence(
     needed = np.full(len(names), np.nan)
     if len(still):
         # those that need fewer are certified by then, which raises the level of the others
-        rank = np.argsort(
-            n_to_certify(size, se[still], n[still], margin, control.alpha).max(axis=1)
-        )
+        parts = (size, se[still], n[still])
+        alone = n_to_certify(*parts, margin, control.alpha).max(axis=1)
+        rank = np.argsort(alone, kind="stable")
         level = np.empty(len(still))
         level[rank] = certified.levels(still[rank])
-        parts = (size, se[still], n[still])
         certify = n_to_certify(*parts, margin, level[:, None]).max(axis=1)
         certify[rank] = np.minimum.accumulate(certify[rank][::-1])[::-1]
         detect = n_to_detect(*parts, level[rank[0]]).min(axis=1)

@@ -26,13 +26,14 @@ def test_p_is_below_alpha_when_the_interval_lies_inside() -> None:
     np.testing.assert_array_equal(equivalence_p(effect, se, df, 0.2) < 0.05, inside)
 
 
-def test_n_to_certify_gives_power_080() -> None:
-    n = n_to_certify(np.array([0.05]), np.array([0.1]), np.array([400.0]), 0.2, 0.05)[0]
+@pytest.mark.parametrize("effect", [0.0, 0.01, -0.05, 0.15])
+def test_n_to_certify_gives_power_080(effect: float) -> None:
+    n = n_to_certify(np.array([effect]), np.array([0.1]), np.array([400.0]), 0.2, 0.05)[0]
     se = 0.1 * np.sqrt(400 / n)
     rng = np.random.default_rng(1)
-    drawn = rng.normal(0.05, se, 20_000)
-    p = equivalence_p(drawn, np.full(20_000, se), np.full(20_000, 1e9), 0.2)
-    assert (p < 0.05).mean() == pytest.approx(0.80, abs=0.02)
+    drawn = rng.normal(effect, se, 40_000)
+    p = equivalence_p(drawn, np.full(40_000, se), np.full(40_000, 1e9), 0.2)
+    assert (p < 0.05).mean() == pytest.approx(0.80, abs=0.01)
     outside = n_to_certify(np.array([0.3]), np.array([0.1]), np.array([400.0]), 0.2, 0.05)
     assert np.isinf(outside[0])
 
