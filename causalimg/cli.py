@@ -54,7 +54,10 @@ def everything(
     """
 
 
-@app.command(epilog=example("causalimg demo --folder demo --patients 600"))
+@app.command(
+    short_help="Simulate scans with a known answer, study them, compare.",
+    epilog=example("causalimg demo --folder demo --patients 600"),
+)
 def demo(
     folder: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("demo"),
     patients: Annotated[int, typer.Option(help="Simulated patients.")] = 600,
@@ -107,10 +110,11 @@ def run(
 
 
 @app.command(
+    short_help="Write a commented study file from a table's columns.",
     epilog=example(
         "causalimg init cohort.csv          # images and masks",
         "causalimg init features.csv        # features extracted elsewhere",
-    )
+    ),
 )
 def init(
     cohort: Annotated[
@@ -168,7 +172,10 @@ app.add_typer(table_stages.app)
 app.add_typer(result_stages.app)
 
 
-@app.command(epilog=example("causalimg doctor", "causalimg doctor --json > doctor.json"))
+@app.command(
+    short_help="Say what is installed, what works and what to do.",
+    epilog=example("causalimg doctor", "causalimg doctor --json > doctor.json"),
+)
 def doctor(
     quick: Annotated[bool, typer.Option("--quick", help="Do not try the engines.")] = False,
     as_json: AsJson = False,

@@ -91,6 +91,12 @@ class Screen:
             shown.add_row(*[_cell(value) for value in row])
         self.out.print(shown)
 
+    def shown(self, frame: pd.DataFrame, *, n: int, where: object) -> None:
+        """Print the first ``n`` rows of a table, and where the others are."""
+        self.table(frame, n=n)
+        if len(frame) > n:
+            self.say(f"... and {len(frame) - n} more in {escape(str(where))}")
+
     def result(self, document: dict[str, Any]) -> None:
         """Print the JSON document, if JSON was asked for."""
         if self.as_json:

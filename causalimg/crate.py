@@ -82,7 +82,10 @@ def write_crate(
     result = StudyResult.load(source)
     zipped = where.suffix == ".zip"
     if where.exists() and (zipped or not where.is_dir() or any(where.iterdir())):
-        raise InvalidInputError(f"{where.name} is there already and is not an empty folder")
+        raise InvalidInputError(
+            f"{where.name} is there already and is not an empty folder;"
+            " give another name with --out"
+        )
     _check_paths(result)
     files = {file: source / file for file in FILES.values() if (source / file).is_file()}
     texts: dict[str, str] = {}

@@ -27,16 +27,17 @@ app = typer.Typer()
 
 
 @app.command(
+    short_help="Learn a causal graph from a feature table.",
     epilog=example(
         "causalimg discover features.parquet --bootstrap 50",
         "causalimg discover features.csv --context scanner --covariate age \\",
         "    --outcome malignant --method ges --tier age --tier scanner \\",
         "    --tier @features --tier malignant",
-    )
+    ),
 )
 def discover(
     table: Table,
-    out: Annotated[Path, typer.Option("--out", "-o")] = Path("graph.json"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The graph.")] = Path("graph.json"),
     method: Annotated[
         str,
         typer.Option(
@@ -50,7 +51,10 @@ def discover(
     ] = None,
     tier: Annotated[
         list[str] | None,
-        typer.Option(help='"age,sex,site": one tier, causes first; "@features" for all features.'),
+        typer.Option(
+            help='"age,sex,site": one tier, causes first; repeat. "@features": all features.',
+            metavar="COLUMNS",
+        ),
     ] = None,
     threshold: Annotated[float, typer.Option(help="Near-copies correlate above this.")] = 0.95,
     bootstrap: Annotated[int, typer.Option(help="Resamples; 0 for none.")] = 100,
@@ -97,39 +101,63 @@ def discover(
     graph.save(out)
     edges = graph.to_frame()
     screen.say(f"{graph!r} -> {out}")
-    screen.table(edges.sort_values("support", ascending=False).dropna(axis=1, how="all"), n=30)
+    ordered = edges.sort_values("support", ascending=False).dropna(axis=1, how="all")
+    screen.shown(ordered, n=30, where=out)
     screen.result({"graph": str(out), "nodes": len(graph.nodes), "edges": len(edges)})
 
 
 @app.command(
+    short_help="Say which training constraints a graph licenses.",
     epilog=example(
         "causalimg constraints graph.json --outcome malignant \\",
         "    --attribute scanner --environment site -o plan.json",
-    )
+    ),
 )
 def constraints(
     graph: Annotated[
         Path,
         typer.Argument(help="Graph (.json, or another program's format).", metavar="GRAPH"),
     ],
-    outcome: Annotated[str, typer.Option("--outcome", help="What a model predicts.")],
-    attribute: Annotated[
-        list[str], typer.Option("--attribute", "-a", help="Leaves a trace in the image; repeat.")
+    outcome: Annotated[
+        str, typer.Option("--outcome", help="What a model predicts.", metavar="NODE")
     ],
-    environment: Annotated[str | None, typer.Option("--environment", "-e")] = None,
+    attribute: Annotated[
+        list[str],
+        typer.Option(
+            "--attribute", "-a", help="Leaves a trace in the image; repeat.", metavar="NODE"
+        ),
+    ],
+    environment: Annotated[
+        str | None,
+        typer.Option("--environment", "-e", help="Where data come from: site.", metavar="NODE"),
+    ] = None,
     image: Annotated[
         list[str] | None,
-        typer.Option("--image", help="The image's node, or the features measured from it; repeat."),
+        typer.Option(
+            "--image",
+            help="The image's node, or the features measured from it; repeat.",
+            metavar="NODE",
+        ),
     ] = None,
-    content: Annotated[str | None, typer.Option(help="Node that is the content.")] = None,
-    direction: Annotated[str | None, typer.Option(help="anticausal or causal")] = None,
+    content: Annotated[
+        str | None,
+        typer.Option(help="Node that is what the image shows of the outcome.", metavar="NODE"),
+    ] = None,
+    direction: Annotated[
+        str | None,
+        typer.Option(
+            help="anticausal (the outcome makes the look) or causal.", metavar="DIRECTION"
+        ),
+    ] = None,
     observed: Annotated[
-        list[str] | None, typer.Option("--observed", help="Measured variable, such as age; repeat.")
+        list[str] | None,
+        typer.Option("--observed", help="Measured variable, such as age; repeat.", metavar="NODE"),
     ] = None,
     selection: Annotated[
-        list[str] | None, typer.Option("--selection", help="Node that decided who is in the data.")
+        list[str] | None,
+        typer.Option("--selection", help="Node that decided who is in the data.", metavar="NODE"),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o")] = Path("plan.json"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The plan.")] = Path("plan.json"),
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:

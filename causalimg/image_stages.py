@@ -45,10 +45,11 @@ def extract(
     ] = None,
     spacing: Annotated[
         tuple[float, float, float] | None,
-        typer.Option(help="Resample to z y x [mm]; 0 keeps an axis."),
+        typer.Option(help="Resample to z y x [mm]; 0 keeps an axis.", metavar="Z Y X"),
     ] = None,
     image_type: Annotated[
-        list[str] | None, typer.Option(help="original, wavelet, square ...; repeat for more.")
+        list[str] | None,
+        typer.Option(help="original, wavelet, square ...; repeat for more.", metavar="NAME"),
     ] = None,
     mode: Annotated[
         str, typer.Option(help="Whose features and preparation: pyradiomics or ibsi.")
@@ -112,18 +113,22 @@ def extract(
 
 
 @app.command(
+    short_help="Add columns of how each image was acquired.",
     epilog=example(
         "causalimg acquisition cohort.csv -o cohort2.csv",
         "causalimg acquisition cohort.csv -o cohort2.csv --keyword Manufacturer \\",
         "    --keyword MagneticFieldStrength",
-    )
+    ),
 )
 def acquisition(
     cohort: CohortFile,
     out: Annotated[Path, typer.Option("--out", "-o", help="A cohort file with the columns.")],
     keyword: Annotated[
         list[str] | None,
-        typer.Option(help="DICOM keyword (Manufacturer, KVP ...); repeat. Default: all stated."),
+        typer.Option(
+            help="DICOM keyword (Manufacturer, KVP ...); repeat. Default: all stated.",
+            metavar="KEYWORD",
+        ),
     ] = None,
     jobs: Jobs = -1,
     quiet: Quiet = False,

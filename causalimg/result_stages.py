@@ -31,10 +31,11 @@ def report(
 
 
 @app.command(
+    short_help="Check results, and compute a sample of them again.",
     epilog=example(
         "causalimg verify results --sample 10",
         "causalimg verify features.parquet --input cohort.csv",
-    )
+    ),
 )
 def verify(
     path: Annotated[
@@ -46,7 +47,9 @@ def verify(
     seed: Seed = 0,
     source: Annotated[
         list[Path] | None,
-        typer.Option("--input", help="What a record that lies alone was made from; repeat."),
+        typer.Option(
+            "--input", help="What a record that lies alone was made from; repeat.", metavar="FILE"
+        ),
     ] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -69,10 +72,11 @@ def verify(
 
 
 @app.command(
+    short_help="Export results as an RO-Crate.",
     epilog=example(
         "causalimg crate results -o study.crate",
         "causalimg crate results --zip --with-images -o study.crate.zip",
-    )
+    ),
 )
 def crate(
     folder: Results,
@@ -101,10 +105,11 @@ def crate(
 
 
 @app.command(
+    short_help="Fill a reporting checklist (CLEAR, METRICS).",
     epilog=example(
         "causalimg checklist results --kind clear -o clear.md",
         "causalimg checklist results --kind metrics -o metrics.csv",
-    )
+    ),
 )
 def checklist(
     folder: Results,

@@ -28,12 +28,13 @@ app = typer.Typer()
 
 
 @app.command(
+    short_help="Estimate the effect of a scanner on every feature.",
     epilog=example(
         "causalimg effects features.csv --treatment scanner --adjust age \\",
         "    --adjust site --context site --covariate age",
         "causalimg effects features.parquet -t scanner -a age -a site \\",
         "    --estimator aipw --estimand ato",
-    )
+    ),
 )
 def effects(
     table: Table,
@@ -50,7 +51,9 @@ def effects(
         str | None, typer.Option(help="ate, att, atc or ato; default: the estimator's own.")
     ] = None,
     reference: Annotated[str | None, typer.Option(help="Level to compare with.")] = None,
-    out: Annotated[Path, typer.Option("--out", "-o")] = Path("effects.parquet"),
+    out: Annotated[Path, typer.Option("--out", "-o", help=".parquet or .csv")] = Path(
+        "effects.parquet"
+    ),
     context: Context = None,
     covariate: Covariate = None,
     outcome: Outcome = None,
@@ -96,10 +99,11 @@ def effects(
 
 
 @app.command(
+    short_help="Export the features that a scanner does not move.",
     epilog=example(
         "causalimg invariant features.parquet --environment scanner \\",
         "    --adjust age --adjust site --margin 0.3 -o invariant_set.json",
-    )
+    ),
 )
 def invariant(
     table: Table,
@@ -107,7 +111,7 @@ def invariant(
     adjust: Adjust,
     margin: Annotated[float, typer.Option(help="Largest harmless effect, in SD.")] = 0.2,
     reference: Annotated[str | None, typer.Option(help="Level to compare with.")] = None,
-    out: Annotated[Path, typer.Option("--out", "-o")] = Path("invariant_set.json"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The set.")] = Path("invariant_set.json"),
     context: Context = None,
     covariate: Covariate = None,
     outcome: Outcome = None,
@@ -127,16 +131,24 @@ def invariant(
     found.save(out)
     screen.say(f"{found!r} -> {out}")
     columns = ["feature", "verdict", "effect_sd", "ci_low_sd", "ci_high_sd", "q_equivalence"]
-    evidence = found.evidence.sort_values("q_equivalence")[columns]
-    screen.table(evidence.rename(columns={"q_equivalence": "q"}), n=15)
+    evidence = found.evidence.sort_values("q_equivalence")[[*columns, "n_needed"]]
+    screen.shown(evidence.rename(columns={"q_equivalence": "q"}), n=15, where=out)
+    if not found.features:
+        undecided = found.evidence["n_needed"].dropna()
+        more = f"; half of them with {undecided.median():.0f} cases" if len(undecided) else ""
+        screen.say(
+            f"note: the set is empty. With {len(read.frame)} cases nothing can be certified within"
+            f" {margin} SD: n_needed says how many cases would decide about a feature{more}."
+        )
     screen.result({"invariant_set": str(out), "features": list(found.features), **found.counts()})
 
 
 @app.command(
+    short_help="Take a batch effect out of every feature.",
     epilog=example(
         "causalimg harmonize features.parquet --batch scanner --preserve age \\",
         "    --preserve sex -o harmonized.parquet",
-    )
+    ),
 )
 def harmonize(
     table: Table,

@@ -302,6 +302,13 @@ def test_every_command_has_a_worked_example_that_can_be_typed() -> None:
             command.make_context(name, words[1:], resilient_parsing=False)
 
 
+def test_the_list_of_commands_has_whole_sentences() -> None:
+    shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "80"}).stdout
+    listed = shown.split("Commands:")[1].split("Examples:")[0].strip().splitlines()
+    assert len(listed) == len(get_command(app).commands)  # type: ignore[attr-defined]
+    assert all(line.endswith(".") and not line.endswith("...") for line in listed)
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [

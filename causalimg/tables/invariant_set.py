@@ -98,12 +98,18 @@ class InvariantSet(PipelineStep, InvariantRecord):
         UnknownNameError
             Naming the features that the table lacks.
         InvalidInputError
-            If it is an array, which has no column names.
+            If it is an array, which has no column names; or if the set is empty.
         """
         if not isinstance(frame, pd.DataFrame):
             raise InvalidInputError(
                 f"an invariant set selects by column name, and {type(frame).__name__} has none;"
                 " give a DataFrame, or select columns of an array with mask(columns)"
+            )
+        if not self.features:
+            raise InvalidInputError(
+                f"the invariant set is empty: of {len(self.evidence)} features, the data show none"
+                f" to hold across {self.environment!r}; n_needed in its evidence says how many"
+                " cases would decide, or choose a larger margin"
             )
         check_columns(frame, self.features, "invariant set")
         return frame.loc[:, list(self.features)].copy()

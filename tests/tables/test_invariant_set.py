@@ -227,3 +227,11 @@ def test_the_loop_closes(
         assert not [name for name in again.features if name.startswith("log_sigma_1")]
     chosen = InvariantSet.load(tmp_path / "set").transform(again.frame)
     np.testing.assert_array_equal(chosen.to_numpy(), table.frame[names].to_numpy())
+
+
+def test_an_empty_set_selects_nothing_and_says_so() -> None:
+    row = ["volume", "not_certifiable", "B - A", 0.1, -0.4, 0.6, 0.4, 0.4, 30, 200]
+    evidence = pd.DataFrame([row], columns=EVIDENCE_COLUMNS)
+    empty = InvariantSet((), "stable_measurement", "scanner", 0.2, evidence)
+    with pytest.raises(InvalidInputError, match=r"set is empty: of 1 features.*n_needed"):
+        empty.fit(pd.DataFrame({"volume": [1.0, 2.0]}))
