@@ -31,7 +31,7 @@ def photograph(page: Path, picture: Path, *, section: str, width: int, height: i
         else:
             tab.screenshot(path=picture)
         browser.close()
-    Image.open(picture).convert("RGB").quantize(128).save(picture, optimize=True)
+    Image.open(picture).convert("RGB").quantize(256).save(picture, optimize=True)
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ _PLACES = (
     (0, 11, "center", "bottom"),
     (0, -11, "center", "top"),
 )
+_FONT = 7.5
 Box = tuple[float, float, float, float]
 
 
@@ -61,6 +62,8 @@ def place_labels(
     """
     if not len(points):
         return 0
+    from matplotlib.textpath import TextPath
+
     figure = ax.get_figure(root=True)
     if figure is None:
         return 0
@@ -73,6 +76,8 @@ def place_labels(
     taken: list[Box] = []
     placed = 0
     for (x, y), name in zip(points, names, strict=True):
+        drawn = TextPath((0, 0), name, size=_FONT, usetex=False)
+        wide = float(np.ptp(drawn.vertices[:, 0])) * figure.dpi / 72 if len(drawn) else 0.0
         for dx, dy, ha, va in _PLACES:
             far = max(abs(dx), abs(dy)) > 11
             text = ax.annotate(
@@ -82,7 +87,7 @@ def place_labels(
                 textcoords="offset points",
                 ha=ha,
                 va=va,
-                fontsize=7.5,
+                fontsize=_FONT,
                 color=PALETTE["ink"],
                 arrowprops={"arrowstyle": "-", "color": PALETTE["grey"], "lw": 0.6, "shrinkB": 3}
                 if far
@@ -91,7 +96,8 @@ def place_labels(
             text.set_parse_math(False)
             text.set_in_layout(False)
             extent = text.get_window_extent()
-            box: Box = (extent.x0 - pad, extent.y0, extent.x1 + pad, extent.y1)
+            side = pad + max(0.0, wide - extent.width)  # hinting narrows it, a browser does not
+            box: Box = (extent.x0 - side, extent.y0, extent.x1 + side, extent.y1)
             if _room(box, frame, taken, spots):
                 taken.append(box)
                 placed += 1
