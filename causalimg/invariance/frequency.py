@@ -113,5 +113,5 @@ def certified_frequency(
         raise NotEstimableError(
             f"none of the {n_resamples} resamples could be estimated; the last: {failed[-1].reason}"
         )
-    share: Array = np.sum([one for one in found if not isinstance(one, Failure)], axis=0)
-    return share / n_resamples
+    counts = np.sum([one for one in found if not isinstance(one, Failure)], axis=0)
+    return np.asarray(counts / n_resamples, dtype=np.float64)
