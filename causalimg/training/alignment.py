@@ -47,8 +47,7 @@ class ConditionalMMD(Penalty):
         Of the Gaussian kernels, in units of ``scale``.
     scale : float, optional
         A squared distance; by default the median of the batch, so that the unit of the features
-        does not matter. Fixed (1 for logits), a large weight also keeps the logits small, which
-        helps where the network could learn noisy labels by heart.
+        does not matter. Fixed (such as 1 for logits), features that are small count as alike.
     statement, reason : str
         From the plan.
 

@@ -161,6 +161,7 @@ def page() -> str:
         *_markdown(family_table()),
         "",
         "No single loss is right in every row; a wrong one removes signal or keeps the shortcut.",
+        "Measured, where the cue breaks: [training under constraints](tables/training.md).",
         "",
     ]
     return "\n".join(lines)
