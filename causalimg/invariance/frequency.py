@@ -103,7 +103,8 @@ def certified_frequency(
         raise InvalidInputError(f"n_resamples must be at least 1, got {n_resamples!r}")
 
     def once(seed: np.random.SeedSequence) -> Array:
-        return np.isin(list(features), list(certified(resampled(frame, cluster, seed)))) * 1.0
+        chosen = list(certified(resampled(frame, cluster, seed)))
+        return np.isin(list(features), chosen).astype(np.float64)
 
     found = ordered_map(
         once, spawn_seeds(random_state, n_resamples), n_jobs=n_jobs, catch=(NotEstimableError,)
@@ -113,5 +114,9 @@ def certified_frequency(
         raise NotEstimableError(
             f"none of the {n_resamples} resamples could be estimated; the last: {failed[-1].reason}"
         )
-    counts = np.sum([one for one in found if not isinstance(one, Failure)], axis=0)
-    return np.asarray(counts / n_resamples, dtype=np.float64)
+    share: Array = np.zeros(len(features))
+    for one in found:
+        if not isinstance(one, Failure):
+            share += one
+    share /= n_resamples
+    return share
