@@ -78,6 +78,8 @@ def all_dags(graph: CausalGraph, *, limit: int = 10_000) -> list[CausalGraph]:
         out.append(CausalGraph.from_directed(graph.nodes, arrows.astype(int)))
     if not out:
         raise InvalidInputError(
-            "no DAG has these edges and colliders: the graph is not a CPDAG of any DAG"
+            "no DAG has these edges and colliders: the graph is not a CPDAG of any DAG, as one that"
+            " tests of a sample gave need not be; learn it with a method that always gives one"
+            " (tier_regression, ges, boss), or orient it with Knowledge (tiers, required edges)"
         )
     return out
