@@ -109,7 +109,14 @@ def invariant(
     table: Table,
     environment: Annotated[str, column("--environment", "-e", text="scanner, site ...")],
     adjust: Adjust,
+    precision: Annotated[
+        list[str] | None,
+        column("--precision", text="Moves the features, not the scanner; repeat for more."),
+    ] = None,
     margin: Annotated[float, typer.Option(help="Largest harmless effect, in SD.")] = 0.2,
+    control: Annotated[
+        str, typer.Option(help="bh: few wrong ones in the set; maxt: none at all.")
+    ] = "bh",
     reference: Annotated[str | None, typer.Option(help="Level to compare with.")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The set.")] = Path("invariant_set.json"),
     context: Context = None,
@@ -123,9 +130,14 @@ def invariant(
 
     screen = screen_of(quiet, as_json)
     roles = roles_of(with_name(context, environment), covariate, outcome)
-    read = table_of(table, roles, beside=adjust)
+    read = table_of(table, roles, beside=[*adjust, *(precision or ())])
     fitted = StableFeatures(
-        environment=environment, adjustment=adjust, margin=margin, reference=reference
+        environment=environment,
+        adjustment=adjust,
+        precision=precision or (),
+        margin=margin,
+        control=control,
+        reference=reference,
     ).fit(read.frame, features=read.features)
     found = fitted.invariant_set_.with_source(read)
     found.save(out)

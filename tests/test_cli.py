@@ -59,7 +59,16 @@ def test_stages_one_by_one(folder: Path, features: Path, tmp_path: Path) -> None
                 "-o", tmp_path / "set.json")  # fmt: skip
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
-    assert document["features"] == list(InvariantSet.load(tmp_path / "set.json").features)
+    found = InvariantSet.load(tmp_path / "set.json")
+    assert document["features"] == list(found.features)
+    done = call("invariant", features, "-e", "scanner", *ADJUST, "--margin", 0.8, "--precision",
+                "malignant", "--control", "maxt", "-o", tmp_path / "few.json")  # fmt: skip
+    assert done.exit_code == 0, done.output
+    few = InvariantSet.load(tmp_path / "few.json")
+    assert few.provenance is not None
+    assert few.provenance.settings["control"] == "maxt"
+    assert few.provenance.settings["precision"] == ["malignant"]
+    assert len(few.features) <= len(found.features)
     done = call("discover", features, "--threshold", 0.6, "--bootstrap", 3,
                 "--tier", "age,sex,site", "--tier", "scanner,protocol",
                 "--tier", "@features", "--tier", "malignant",

@@ -90,6 +90,11 @@ class EffectTable:
         return tuple(dict.fromkeys(self.frame["contrast"]))
 
     @property
+    def assumptions(self) -> str:
+        """What must hold for the effects to be causal, as a paragraph; empty without provenance."""
+        return "" if self.provenance is None else " ".join(self.provenance.assumptions)
+
+    @property
     def plot(self) -> Any:
         """Plots of this table: ``plot.volcano()``, ``plot.forest()``, ``plot.love()``."""
         return load("causalimg.plots", "effect_table")(self)

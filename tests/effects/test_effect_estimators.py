@@ -44,6 +44,8 @@ def test_round_trip_through_a_file(tmp_path: object) -> None:
     again = EffectTable.load(path)
     pd.testing.assert_frame_equal(again.frame, table.frame, check_dtype=False)
     assert again.notes == table.notes
+    assert again.assumptions == " ".join(fitted(frame, names).assumptions)
+    assert "No unmeasured confounding" in again.assumptions
 
 
 def test_effects_are_recovered_and_the_naive_ones_are_not() -> None:
