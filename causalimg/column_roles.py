@@ -93,7 +93,7 @@ def by_treatment(names: list[str]) -> list[str]:
     Examples
     --------
     >>> by_treatment(["site", "dose", "scanner_model", "scanner"])
-    ['scanner', 'scanner_model', 'site', 'dose']
+    ['scanner', 'site', 'scanner_model', 'dose']
     """
     ranked = [name for part in _TREATMENTS for name in names if name.lower() == part]
     ranked += [name for part in _TREATMENTS for name in names if part in name.lower()]

@@ -200,12 +200,13 @@ def problems(config: StudyConfig, folder: Path) -> pd.DataFrame:
     not exist or refuse their value, contradictory knowledge.
     """
     rows: list[tuple[str, str]] = []
+    cases: list[tuple[str, str]] = []  # last: there may be hundreds
     try:
         if config.cohort.features is None:
             cohort = read_cohort(config, folder)
             frame = cohort.frame
             for row in pd.concat([cohort.problems(), header_problems(cohort)]).itertuples():
-                rows.append((f"case {row.case_id!r}, column {row.column!r}", str(row.problem)))
+                cases.append((f"case {row.case_id!r}, column {row.column!r}", str(row.problem)))
         else:
             frame = read_features(config, folder).frame
     except CausalImgError as error:
@@ -247,7 +248,7 @@ def problems(config: StudyConfig, folder: Path) -> pd.DataFrame:
     truth = config.report.truth
     if truth is not None and not (folder / truth).is_file():
         rows.append(("[report]", f"no such file: {truth}"))
-    return pd.DataFrame(rows, columns=["where", "problem"])
+    return pd.DataFrame([*rows, *cases], columns=["where", "problem"])
 
 
 def _missing_problems(config: StudyConfig, frame: pd.DataFrame) -> list[tuple[str, str]]:
