@@ -214,7 +214,7 @@ def forest(
         row_labels(ax, list(place), names)
         ax.set_ylim(len(rows) - 0.4, -0.6)
         ax.margins(x=0.05)
-        said = "" if contrast is None else f", {clean(contrast)}"
+        said = "" if contrast is None else f"\n{shorten(clean(contrast), 46)}"
         label = ax.set_xlabel(f"effect [SD between patients]{said}")
         label.set_parse_math(False)
         ax.spines["left"].set_visible(False)
