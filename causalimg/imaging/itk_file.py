@@ -12,7 +12,7 @@ from causalimg.imaging.grid import Grid, Volume, check_finite
 from causalimg.imaging.integrity import check_complete, lost_voxels
 from causalimg.imaging.itk import captured_stderr
 from causalimg.imaging.planes import BrokenStream, planes
-from causalimg.imaging.voxel_layout import voxel_layout
+from causalimg.imaging.voxel_layout import meta_is_binary, voxel_layout
 
 _PIXELS = {
     "8-bit signed integer": "i1",
@@ -167,9 +167,17 @@ def _check_size(reader: Any, path: Path, where: str) -> None:
 
 
 def _check_stream(path: Path, where: str) -> None:
-    """Refuse a deflated MHA file whose stream is damaged; SimpleITK reads it without a word."""
+    """Refuse an MHA file of text, or whose stream is damaged; SimpleITK reads both without a word.
+
+    Voxels that are no numbers in text, as those of a damaged header, are left as memory was.
+    """
     if path.suffix.lower() not in (".mha", ".mhd"):
         return
+    if not meta_is_binary(path):
+        raise ImageReadError(
+            f"{where}: {path.name} is damaged, or holds its voxels as text: its header does not say"
+            " BinaryData = True; copy it again from its source, or save it as binary"
+        )
     layout = voxel_layout(path, strict=False)
     if layout is None or not layout.deflated:
         return

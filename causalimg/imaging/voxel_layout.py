@@ -8,6 +8,7 @@ SimpleITK; so is every judgement on a damaged header.
 from __future__ import annotations
 
 import gzip
+import re
 import struct
 import zlib
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import numpy as np
 
 from causalimg.imaging.integrity import nifti_layout
 
+_BINARY = re.compile(rb"^[ \t]*BinaryData[ \t]*=[ \t]*[Tt1]", re.MULTILINE)
 _HEADER = 1 << 16
 _NRRD_TYPES = {
     "i1": "signed char|int8|int8_t",
@@ -200,7 +202,7 @@ def _meta(path: Path, *, strict: bool) -> VoxelLayout | None:
         if not separator or name in fields or (strict and name not in _META_FIELDS):
             return None
         fields[name] = text.strip()
-    if (fields["NDims"], fields.get("BinaryData", "True")) != ("3", "True"):
+    if (fields["NDims"], fields.get("BinaryData", "False")) != ("3", "True"):
         return None
     if fields.get("ElementNumberOfChannels", "1") != "1":
         return None
@@ -215,6 +217,11 @@ def _meta(path: Path, *, strict: bool) -> VoxelLayout | None:
         if place.stat().st_size < start + int(fields["CompressedDataSize"]):
             return None
     return VoxelLayout(place, start, 0, deflated, dtype, (z, y, x))
+
+
+def meta_is_binary(path: Path) -> bool:
+    """Tell whether a MetaImage header says that its voxels are binary; ITK reads text otherwise."""
+    return _BINARY.search(_head(path).partition(b"ElementDataFile")[0]) is not None
 
 
 def _head(path: Path) -> bytes:

@@ -284,6 +284,19 @@ def test_a_header_may_only_name_a_file_beside_it(tmp_path, name):
     assert voxel_layout(header) is None
 
 
+@pytest.mark.parametrize("said", ["BinaryFata = True", "BinaryData = False"])
+@pytest.mark.parametrize("reach", [REACH, None])
+def test_voxels_that_would_be_read_as_text_are_refused(tmp_path, said, reach):
+    mask = save(tmp_path / "mask.mha", region())
+    for packed in (True, False):
+        image = save(tmp_path / "image.mha", noise(), packed=packed)
+        raw = image.read_bytes()
+        image.write_bytes(raw.replace(b"BinaryData = True", said.encode(), 1))
+        assert image.read_bytes() != raw
+        with pytest.raises(ImageReadError, match="does not say BinaryData = True"):
+            read_image_mask(image, mask, reach=reach)
+
+
 def damaged(folder: Path, suffix: str, n: int, seed: int) -> Counter[str]:
     """Read damaged files both ways: never a different result where both give one."""
     image = save(folder / f"image{suffix}", noise("f4" if "nii" in suffix else "i2"), packed=True)
