@@ -122,8 +122,9 @@ class GOLEM(BaseDiscovery):
             def smooth(weights: Any, equal: bool = equal) -> tuple[Any, Any]:
                 value, slope = kernels.golem(weights, cov, equal_variance=equal)
                 h, bend = kernels.exponential(weights)
-                value = xp.where(xp.isfinite(value + h), value + self.lambda2 * h, xp.inf)
-                return value, xp.nan_to_num(slope + self.lambda2 * bend)
+                with np.errstate(over="ignore", invalid="ignore"):  # too long a step costs inf
+                    value = xp.where(xp.isfinite(value + h), value + self.lambda2 * h, xp.inf)
+                    return value, xp.nan_to_num(slope + self.lambda2 * bend)
 
             found = minimise(
                 smooth, point, xp.asarray(problem.penalty),
