@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from causalimg import datasets, effects, graph, harmonize, invariance, shift, training
-    from causalimg.discovery import cluster_graph, cluster_stability
+    from causalimg.discovery import cluster_graph, cluster_moments, cluster_stability
     from causalimg.discovery.anm import ANM
     from causalimg.discovery.baselines import MinPivot, SortnRegress
     from causalimg.discovery.bootstrap import BootstrapDiscovery
@@ -140,6 +140,7 @@ _WHERE = {
     "TMLE": "effects.tmle",
     "TierRegression": "discovery.tier_regression",
     "cluster_graph": "discovery.cluster_graph",
+    "cluster_moments": "discovery.cluster_moments",
     "cluster_stability": "discovery.cluster_stability",
     "datasets": "datasets",
     "effects": "effects",
@@ -229,6 +230,7 @@ __all__ = [
     "TierRegression",
     "__version__",
     "cluster_graph",
+    "cluster_moments",
     "cluster_stability",
     "datasets",
     "effects",

@@ -9,8 +9,9 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import norm, rankdata
 
-from causalimg.discovery.cluster_parts import noiseless_correlation, two_parts
+from causalimg.discovery.cluster_parts import difference, two_parts
 from causalimg.discovery.clusters import correlation
 from causalimg.discovery.redundancy import RedundancyFilter
 from causalimg.errors import InvalidInputError, check_columns
@@ -18,7 +19,7 @@ from causalimg.parallel import Failure, ordered_map, spawn_seeds
 
 Float = NDArray[np.float64]
 Parts = tuple[tuple[str, ...], tuple[str, ...]]
-_RECURS = 0.95
+_LEVEL = 0.05  # of the p-value of two parts
 _SURE = 0.8
 
 
@@ -32,8 +33,8 @@ class ClusterStability:
         One row a cluster, by representative: ``size``; ``together``, the mean share of resamples
         in which two members share a cluster, and ``least``, the lowest; ``nearest`` and
         ``nearest_share``, the column outside that most often joins a member; ``part_r``, the
-        correlation that the two most different parts of the cluster would have without noise;
-        ``split_share``, the share of half-samples whose other half finds these parts different;
+        correlation that the two most different parts of the cluster would have without noise, and
+        ``split_p``, the p-value of its being 1 (both NaN below four members);
         ``verdict``: ``sure``, ``unsure`` (members come and go) or ``over-merged``.
     together : pandas.DataFrame, shape (d, d)
         Share of resamples in which two columns share a cluster.
@@ -85,15 +86,15 @@ class _Resample:
         for k, group in enumerate(self.filter.partition(corr, at)):
             label[group] = k
         order = rng.permutation(n)
-        halves = self.values[order[: n // 2]], self.values[order[n // 2 :]]
-        found = np.full(len(self.clusters), np.nan)
+        first, second = self.values[order[: n // 2]], self.values[order[n // 2 :]]
+        found = np.full((len(self.clusters), 2), np.nan)
         for k, members in enumerate(self.clusters):
-            first, second = (
-                np.abs(correlation(half[:, members], self.filter.method)) for half in halves
-            )
-            side = two_parts(first)
+            side = two_parts(np.abs(correlation(first[:, members], self.filter.method)))
             if side is not None:
-                found[k] = noiseless_correlation(second, side)
+                rows = second[:, members]
+                if self.filter.method == "spearman":
+                    rows = rankdata(rows, axis=0)
+                found[k] = difference(rows, side)
         return label, found
 
 
@@ -111,8 +112,9 @@ def cluster_stability(
     Membership is counted over bootstrap resamples. That alone does not see a threshold that is
     too low, which merges two different things in every resample. So each cluster of four or
     more columns is also split into its two most different parts on one half of the rows, and on
-    the other half the correlation of the parts is corrected for the noise within them: near-copies
-    of one thing give 1, copies of two things less than 1 again and again.
+    the other half the correlation of the parts is corrected for the noise within them and tested
+    against 1, which is what near-copies of one thing give. Twice the median p-value over the
+    divisions is a p-value; a cluster below 0.05 is over-merged.
 
     Parameters
     ----------
@@ -148,6 +150,8 @@ def cluster_stability(
     doi:10.1016/j.csda.2006.11.025
     Spearman C. The proof and measurement of association between two things. Am J Psychol
     1904;15:72-101. doi:10.2307/1412159
+    Meinshausen N, Meier L, Bühlmann P. p-Values for high-dimensional regression. J Am Stat Assoc
+    2009;104:1671-1681. doi:10.1198/jasa.2009.tm08647
 
     Examples
     --------
@@ -194,11 +198,11 @@ def cluster_stability(
         for members in np.split(order, np.flatnonzero(np.diff(label[order])) + 1):
             together[np.ix_(members, members)] += 1
     together /= len(done)
-    rho = np.array([found for _, found in done])
+    tested = np.array([found for _, found in done])
     full = np.abs(correlation(values, redundancy.method))
     rows, parts = [], {}
     for k, (name, members) in enumerate(groups.items()):
-        row, split = _row(members, together, rho[:, k], full, names)
+        row, split = _row(members, together, tested[:, k], full, names)
         rows.append(row)
         if split is not None:
             parts[name] = split
@@ -263,18 +267,22 @@ def take_apart(
 
 
 def _row(
-    members: NDArray[np.intp], together: Float, rho: Float, full: Float, names: Sequence[str]
+    members: NDArray[np.intp], together: Float, tested: Float, full: Float, names: Sequence[str]
 ) -> tuple[dict[str, object], Parts | None]:
     pairs = [together[i, j] for i, j in combinations(members, 2)]
     outside = together[members].max(axis=0)
     outside[members] = -1.0
     near = int(outside.argmax())
-    known = rho[np.isfinite(rho)]
-    share = float((known < 1.0).mean()) if len(known) else float("nan")
+    known = np.isfinite(tested[:, 0])
+    part_r = split_p = float("nan")
+    if known.any():  # a half-sample without two parts shows none
+        part_r = float(np.median(tested[known, 0]))
+        p = np.where(known, norm.sf(tested[:, 1]), 1.0)
+        split_p = min(1.0, 2 * float(np.median(p)))
     mean, least = (float(np.mean(pairs)), float(min(pairs))) if pairs else (1.0, 1.0)
     side = two_parts(full[np.ix_(members, members)])
     split: Parts | None = None
-    if len(known) >= len(rho) / 2 and share >= _RECURS and side is not None:
+    if split_p < _LEVEL and side is not None:
         split = (
             tuple(names[k] for k in members[side]),
             tuple(names[k] for k in members[~side]),
@@ -286,8 +294,8 @@ def _row(
         "least": least,
         "nearest": names[near] if outside[near] > 0 else "",
         "nearest_share": max(float(outside[near]), 0.0),
-        "part_r": float(np.median(known)) if len(known) else float("nan"),
-        "split_share": share,
+        "part_r": part_r,
+        "split_p": split_p,
         "verdict": "over-merged" if split is not None else "sure" if sure else "unsure",
     }
     return row, split

@@ -158,6 +158,11 @@ def with_acquisition(
         least one case states, but for the maker's original spelling and the patient's weight.
     n_jobs : int
 
+    Notes
+    -----
+    Lengths are rounded to 0.0001 mm: what headers of one protocol write beyond that (3.26996 and
+    3.27 mm) would split it into levels. `read_acquisition` has them as they were written.
+
     Raises
     ------
     UnknownNameError
@@ -206,6 +211,8 @@ def with_acquisition(
         raise InvalidInputError(
             f"the cohort already has the columns {', '.join(taken)}; rename them, or ask for others"
         )
+    lengths = [name for name in wanted if name.endswith("_mm")]
+    table[lengths] = table[lengths].round(4)
     frame = pd.concat([cohort.frame, table[wanted].set_index(cohort.frame.index)], axis=1)
     roles = {**cohort.roles, **{name: COLUMNS[name]["role"] for name in wanted}}
     return Cohort(frame, roles, cohort.folder, cohort.provenance)

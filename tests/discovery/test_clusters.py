@@ -4,37 +4,29 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from causalimg.datasets.near_copies import near_copies
+from causalimg.discovery.boss import BOSS
 from causalimg.discovery.cluster_graph import cluster_graph
-from causalimg.discovery.cluster_parts import noiseless_correlation, two_parts
+from causalimg.discovery.cluster_moments import cluster_moments, loadings
+from causalimg.discovery.cluster_parts import difference, noiseless_correlation, two_parts
 from causalimg.discovery.cluster_stability import cluster_stability, take_apart
+from causalimg.discovery.ges import GES
 from causalimg.discovery.lingam import DirectLiNGAM
 from causalimg.discovery.pc import PC
 from causalimg.discovery.redundancy import RedundancyFilter
-from causalimg.errors import IdentificationError, InvalidInputError, UnknownNameError
+from causalimg.errors import (
+    CausalImgWarning,
+    IdentificationError,
+    InvalidInputError,
+    UnknownNameError,
+)
 from causalimg.graph.core import CausalGraph
-
-NODES, LINKS = 12, 18
 
 
 def radiomics(seed: int, largest: float = 2.0) -> tuple[pd.DataFrame, set[frozenset[str]]]:
     """12 latent nodes with exponential noise and 18 links, 5 copies each, r = .97 with its node."""
-    rng = np.random.default_rng(seed)
-    pairs = [(i, j) for i in range(NODES) for j in range(i + 1, NODES)]
-    weights = np.zeros((NODES, NODES))
-    for k in rng.choice(len(pairs), LINKS, replace=False):
-        weights[pairs[k]] = rng.uniform(largest / 4, largest) * rng.choice([-1, 1])
-    latent = rng.exponential(size=(500, NODES)) @ np.linalg.inv(np.eye(NODES) - weights)
-    latent = (latent - latent.mean(axis=0)) / latent.std(axis=0)
-    noise = np.sqrt(1 / 0.97**2 - 1)
-    frame = pd.DataFrame(
-        {
-            f"n{k:02d}_{c}": latent[:, k] + noise * rng.normal(size=500)
-            for k in range(NODES)
-            for c in range(5)
-        }
-    )
-    true = {frozenset((f"n{i:02d}", f"n{j:02d}")) for i, j in np.argwhere(weights)}
-    return frame[list(rng.permutation(frame.columns))], true
+    simulated = near_copies(largest=largest, random_state=seed)
+    return simulated.table, links(simulated.graph)
 
 
 def links(graph: CausalGraph) -> set[frozenset[str]]:
@@ -54,16 +46,79 @@ BLOCKS = RedundancyFilter(threshold=0.85, method="pearson", linkage="average", s
 def test_links_between_blocks_are_found(seed: int) -> None:
     frame, true = radiomics(seed)
     found, sure = take_apart(BLOCKS, frame, n_bootstrap=30)
-    assert 12 <= len(found.kept_) <= 14
+    assert len(found.kept_) == 12
     assert sure.over_merged == ()
-    reduced = found.transform(frame)
-    directed = links(DirectLiNGAM(alpha=0.001).fit(reduced).graph_)
+    assert not mixed(found)
+    directed = links(DirectLiNGAM(alpha=0.001).fit(found.transform(frame)).graph_)
     assert len(directed & true) >= 14
-    assert len(directed - true) <= 6
+    moments = cluster_moments(found, frame)
+    for method, false in ((GES(penalty_discount=2), 8), (BOSS(penalty_discount=2), 6)):
+        scored = links(method.fit(moments).graph_)
+        assert len(scored & true) >= 14
+        assert len(scored - true) <= false
     # PC is held back by near-cancellations along the many paths, not by the reduction: on the
     # latent nodes themselves it finds 9 to 13 at this level, and 11 to 16 at alpha .3
-    searched = links(PC(alpha=0.01).fit(reduced).graph_)
-    assert len(searched & true) >= 7
+    assert len(links(PC(alpha=0.01).fit(moments).graph_) & true) >= 8
+
+
+def test_noise_of_the_copies_is_taken_out() -> None:
+    simulated = near_copies(n=20_000, copies=3, r=0.9, random_state=1)
+    groups = [list(group) for group in simulated.clusters.values()]
+    found = RedundancyFilter(threshold=0.99, merge=groups).fit(simulated.table)
+    names = [name[:3] for name in found.kept_]
+    true = simulated.latent[names].corr().to_numpy()
+    plain = np.abs(found.transform(simulated.table).corr().to_numpy())
+    moments = cluster_moments(found, simulated.table)
+    assert moments.columns == tuple(found.kept_)
+    assert np.allclose(np.diag(moments.cov), 1.0)
+    assert np.abs(np.abs(moments.cov) - np.abs(true)).max() < 0.02
+    assert np.abs(plain - np.abs(true)).max() > 0.1
+
+
+def test_moments_of_clusters_go_with_other_columns() -> None:
+    rng = np.random.default_rng(0)
+    thing = rng.normal(size=4000)
+    site = np.where(rng.random(4000) < 0.5, "x", "y")
+    age = thing + rng.normal(size=4000)
+    frame = pd.DataFrame({f"f{k}": thing + 0.5 * rng.normal(size=4000) for k in range(4)})
+    frame["turned"] = -frame.pop("f3")
+    frame["alone"] = rng.normal(size=4000)
+    found = RedundancyFilter(threshold=0.7).fit(frame)
+    assert len(found.kept_) == 2
+    table = frame.assign(site=site, age=age)
+    moments = cluster_moments(found, table, others=["age", "site"])
+    assert moments.columns == (*found.kept_, "age", "site")
+    assert moments.n == 4000
+    lead = next(name for name in found.kept_ if name != "alone")
+    sign = -1 if lead == "turned" else 1
+    at = {name: int(moments.blocks[name][0]) for name in moments.columns}
+    assert moments.cov[at[lead], at["age"]] == pytest.approx(sign, abs=0.06)
+    assert moments.cov[at["alone"], at["alone"]] == pytest.approx(1.0)
+    with pytest.raises(InvalidInputError, match=r"others: these columns are in a cluster: \['f0'"):
+        cluster_moments(found, table, others=["f0"])
+    with pytest.raises(UnknownNameError, match="'sight'"):
+        cluster_moments(found, table, others=["sight"])
+    with pytest.raises(InvalidInputError, match="not fitted"):
+        cluster_moments(RedundancyFilter(), table)
+    with pytest.raises(InvalidInputError, match=r"infinite cells in the cluster of .*f1"):
+        cluster_moments(found, table.assign(f1=np.nan))
+
+
+def test_too_few_rows_for_the_noise_are_told() -> None:
+    simulated = near_copies(n=20, copies=2, r=0.8, random_state=0)
+    groups = [list(group) for group in simulated.clusters.values()]
+    found = RedundancyFilter(threshold=0.99, merge=groups).fit(simulated.table)
+    with pytest.warns(CausalImgWarning, match=r"of 12 eigenvalues are not positive"):
+        moments = cluster_moments(found, simulated.table)
+    assert np.linalg.eigvalsh(moments.cov)[0] > 0
+    assert np.allclose(np.diag(moments.cov), 1.0)
+
+
+def test_what_near_copies_refuses() -> None:
+    with pytest.raises(InvalidInputError, match="n_links=9 from 0 to 3"):
+        near_copies(n_nodes=3, n_links=9)
+    with pytest.raises(InvalidInputError, match="r=0 is not in"):
+        near_copies(r=0)
 
 
 def test_without_the_redundancy_step_hardly_any_link_is_found() -> None:
@@ -140,6 +195,25 @@ def test_parts_are_corrected_for_unequal_noise() -> None:
     two[2:, :2] *= 0.9
     assert noiseless_correlation(two, np.array([1, 1, 0, 0, 0], dtype=bool)) == pytest.approx(0.9)
     assert two_parts(np.eye(3)) is None
+    assert loadings(one) == pytest.approx(loading, abs=1e-6)
+    assert loadings(one[:2, :2]) == pytest.approx(np.sqrt(0.99 * 0.9))
+
+
+def test_the_p_value_of_two_parts_keeps_its_level() -> None:
+    rng = np.random.default_rng(0)
+    side = np.array([1, 1, 0, 0, 0], dtype=bool)
+    apart = rejected = 0
+    for _ in range(400):
+        thing = rng.exponential(size=(150, 1))
+        rows = thing + rng.uniform(0.1, 0.4, 5) * rng.normal(size=(150, 5))
+        r, z = difference(rows * np.array([1, -1, 1, 1, -1]), side)
+        assert 0.9 < r < 1.1
+        rejected += z > 1.645
+        other = thing + 0.4 * rng.normal(size=(150, 1))
+        two = np.where(side, thing, other) + 0.2 * rng.normal(size=(150, 5))
+        apart += difference(two, side)[1] > 1.645
+    assert 5 <= rejected <= 36  # 20 +- 3.7 standard errors
+    assert apart > 350
 
 
 def test_merges_can_be_overridden() -> None:

@@ -396,6 +396,16 @@ def test_columns_and_roles_are_added(cohort):
         assert name not in everything.frame
 
 
+def test_rounding_in_headers_makes_no_levels(tmp_path):
+    for name, written in (("p0", "3.26996"), ("p1", "3.27")):
+        make_series(tmp_path / name, modality="MR", header={"SliceThickness": written})
+    frame = pd.DataFrame({"case_id": ["a", "b"], "image": ["p0", "p1"], "mask": "m.nii"})
+    cohort = Cohort(frame, folder=tmp_path)
+    assert list(acquisition_table(cohort)["slice_thickness_mm"]) == [3.26996, 3.27]
+    known = with_acquisition(cohort, ["SliceThickness"]).frame["slice_thickness_mm"]
+    assert list(known) == [3.27, 3.27]
+
+
 def test_what_with_acquisition_refuses(cohort):
     with pytest.raises(UnknownNameError, match=r"'Kvp' is not read .*did you mean '(KVP|kvp)'"):
         with_acquisition(cohort, ["Kvp"])
