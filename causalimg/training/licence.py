@@ -84,7 +84,8 @@ def ask_attribute(scene: Scene, roles: Roles, attribute: str) -> AttributeAnswer
         return AttributeAnswer(
             Kind.CAUSES_OUTCOME,
             f"'{attribute}' causes the outcome ({' -> '.join(path)}): a penalty would take away"
-            " signal; adjust for it instead, or mark the path spurious if you know better",
+            " signal; adjust for it instead (BackdoorClassifier, with the columns of"
+            " effects.backdoor_sets), or mark the path spurious if you know better",
         )
     reach = directed_path(graph, attribute, scene.image)
     if not reach:
