@@ -90,25 +90,31 @@ def plot(result: dict[str, Any], path: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    from causalimg.report.style import PALETTE, legend_above, style
+
     effects = [float(key) for key in result["power"]]
-    fig, ax = plt.subplots(figsize=(5.2, 3.4), layout="constrained")
-    for key, label in (
-        ("single_test", "one feature alone"),
-        ("bh_at_effect", "40 features, BH"),
-        ("maxt_at_effect", "40 features, max-t"),
-    ):
-        ax.plot(effects, [one[key] for one in result["power"].values()], marker="o", label=label)
-    ax.axvline(result["margin"], color="0.5", linestyle="--", linewidth=1)
-    ax.axhline(0.05, color="0.5", linestyle=":", linewidth=1)
-    ax.annotate("margin", (result["margin"], 0.9), color="0.4", xytext=(4, 0),
-                textcoords="offset points")  # fmt: skip
-    ax.set_xlabel("true effect [SD]")
-    ax.set_ylabel("share certified as stable")
-    ax.set_ylim(0, 1)
-    ax.legend(frameon=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fig.savefig(path, dpi=120)
-    plt.close(fig)
+    with style():
+        fig, ax = plt.subplots(figsize=(5.2, 3.6), layout="constrained", facecolor="white")
+        for key, label, colour, marker in (
+            ("single_test", "one feature alone", "blue", "o"),
+            ("bh_at_effect", "40 features, BH", "orange", "s"),
+            ("maxt_at_effect", "40 features, max-t", "teal", "^"),
+        ):
+            share = [one[key] for one in result["power"].values()]
+            ax.plot(effects, share, marker=marker, ms=5, color=PALETTE[colour], label=label)
+        ax.axvline(result["margin"], color=PALETTE["muted"], lw=0.9, ls=(0, (4, 3)))
+        ax.axhline(0.05, color=PALETTE["muted"], lw=0.9, ls=(0, (1, 2)))
+        for text, at, shift in (("margin", (result["margin"], 0.94), (4, 0)),
+                                ("level 0.05", (0.0, 0.05), (0, 4))):  # fmt: skip
+            ax.annotate(text, at, xytext=shift, textcoords="offset points", fontsize=7.5,
+                        color=PALETTE["muted"])  # fmt: skip
+        ax.set_xlabel("true effect [SD between patients]")
+        ax.set_ylabel("share certified as stable")
+        ax.set_ylim(0, 1)
+        legend_above(ax, own=True, columns=3)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fig.savefig(path, dpi=120, facecolor="white")
+        plt.close(fig)
 
 
 def main() -> None:
