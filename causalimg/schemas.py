@@ -15,6 +15,7 @@ NAMES = (
     "feature_table",
     "causal_graph",
     "graph_evidence",
+    "harmonization",
     "effect_table",
     "invariant_set",
     "invariant_predictors",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -11,7 +12,7 @@ from causalimg.atomic import replacing
 from causalimg.effects.base import EffectEstimator
 from causalimg.effects.estimators import DifferenceInMeans
 from causalimg.errors import CausalImgWarning, InvalidInputError
-from causalimg.harmonize import harmonization_report
+from causalimg.harmonize import HarmonizationReport, harmonization_report
 from causalimg.invariance.stable import StableFeatures
 from causalimg.provenance import Provenance
 from causalimg.study_methods import make_effects, make_harmonizer
@@ -22,12 +23,13 @@ from causalimg.tables.features import FeatureTable
 from causalimg.tables.invariant_set import InvariantSet
 
 
-def harmonized(place: Workplace, table: FeatureTable) -> FeatureTable:
-    """Return the table with the batch effect taken out of every feature, and note that it is."""
+def harmonized(place: Workplace, table: FeatureTable) -> tuple[FeatureTable, HarmonizationReport]:
+    """Return the table with the batch effect taken out, and the report of before and after."""
     config = place.config
     section = config.harmonize
+    outcome = _followed(table, config.cohort.outcomes, section.covariates)
 
-    def compute() -> tuple[FeatureTable, pd.DataFrame]:
+    def compute() -> tuple[FeatureTable, HarmonizationReport]:
         fitted = make_harmonizer(config)
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always", CausalImgWarning)
@@ -38,6 +40,7 @@ def harmonized(place: Workplace, table: FeatureTable) -> FeatureTable:
             batch=str(section.batch),
             features=table.features,
             covariates=section.covariates,
+            outcome=outcome,
             random_state=config.study.random_state,
         )
         made = Provenance.of(
@@ -50,22 +53,23 @@ def harmonized(place: Workplace, table: FeatureTable) -> FeatureTable:
             ),
             seed=config.study.random_state,
         )
-        return replace(table, frame=after, provenance=made), report.summary()
+        return replace(table, frame=after, provenance=made), report
 
-    def save(value: tuple[FeatureTable, pd.DataFrame]) -> None:
+    def save(value: tuple[FeatureTable, HarmonizationReport]) -> None:
         value[0].save(place.path("harmonized"))
-        place.write_csv("harmonization", value[1])
+        value[1].save(place.path("harmonization"))
 
-    def load() -> tuple[FeatureTable, pd.DataFrame]:
+    def load() -> tuple[FeatureTable, HarmonizationReport]:
         found = FeatureTable.load(place.path("harmonized"))
-        return found, pd.read_csv(place.path("harmonization"))
+        return found, HarmonizationReport.load(place.path("harmonization"))
 
-    result, summary = place.ledger.run(
+    result, report = place.ledger.run(
         "harmonize",
         made_from={
             **place.version,
             "table": table.digest(),
             "settings": section.model_dump(mode="json"),
+            "outcome": outcome,
             "seed": config.study.random_state,
         },
         files=(FILES["harmonized"], FILES["harmonization"]),
@@ -73,8 +77,21 @@ def harmonized(place: Workplace, table: FeatureTable) -> FeatureTable:
         save=save,
         load=load,
     )
-    place.notes.extend(_in_words(place, result, summary))
-    return result
+    place.notes.extend(_in_words(place, result, report.summary()))
+    return result, report
+
+
+def _followed(
+    table: FeatureTable, outcomes: Sequence[str], covariates: Sequence[str]
+) -> str | None:
+    """Return the first outcome whose association can be followed: a number, or two labels."""
+    for name in outcomes:
+        column = table.frame[name]
+        if name in covariates or column.isna().any() or column.nunique() < 2:
+            continue
+        if pd.api.types.is_numeric_dtype(column.dtype) or column.nunique() == 2:
+            return str(name)
+    return None
 
 
 def _in_words(place: Workplace, result: FeatureTable, summary: pd.DataFrame) -> list[str]:

@@ -16,6 +16,7 @@ from causalimg.datasets import PhantomTruth
 from causalimg.discovery.graph_evidence import GraphEvidence
 from causalimg.errors import FileReadError
 from causalimg.graph.core import CausalGraph
+from causalimg.harmonize.report import HarmonizationReport
 from causalimg.imaging.pictures import CasePictures
 from causalimg.provenance import Provenance
 from causalimg.tables.cohort import Cohort
@@ -30,7 +31,7 @@ FILES = {
     "table": "features.parquet",
     "pictures": "pictures.parquet",
     "harmonized": "harmonized.parquet",
-    "harmonization": "harmonization.csv",
+    "harmonization": "harmonization.json",
     "redundancy": "redundancy.csv",
     "graph": "graph.json",
     "evidence": "graph_evidence.json",
@@ -46,6 +47,7 @@ _STAGE_OF = {
     "graph": "discover",
     "evidence": "discover",
     "harmonized": "harmonize",
+    "harmonization": "harmonize",
     "plan": "constraints",
 }
 
@@ -77,6 +79,8 @@ class StudyResult:
         extracted elsewhere.
     harmonized : FeatureTable, optional
         The same table with a batch effect taken out, for the stages that ``[harmonize]`` names.
+    harmonization : HarmonizationReport, optional
+        Batch effects and the association with the outcome, before and after.
     redundancy : pandas.DataFrame, optional
         One row per feature: the representative that stands for it in the graph.
     graph : CausalGraph, optional
@@ -114,6 +118,7 @@ class StudyResult:
     table: FeatureTable
     pictures: CasePictures | None = None
     harmonized: FeatureTable | None = None
+    harmonization: HarmonizationReport | None = None
     redundancy: pd.DataFrame | None = None
     graph: CausalGraph | None = None
     evidence: GraphEvidence | None = None
@@ -224,6 +229,7 @@ class StudyResult:
         for name, kind in (
             ("pictures", CasePictures),
             ("harmonized", FeatureTable),
+            ("harmonization", HarmonizationReport),
             ("plan", ConstraintPlan),
             ("graph", CausalGraph),
             ("evidence", GraphEvidence),

@@ -62,7 +62,7 @@ class StudyRun:
         used = dict.fromkeys(("discover", "effects"), table)
         if config.harmonize.method != "none":
             with place.may_refuse("harmonize"):
-                parts["harmonized"] = harmonized(place, table)
+                parts["harmonized"], parts["harmonization"] = harmonized(place, table)
                 used |= dict.fromkeys(config.harmonize.stages, parts["harmonized"])
         blocked = set(config.harmonize.stages) if _refused(place, "harmonize") else set()
         if table.features and "discover" not in blocked:
@@ -163,8 +163,7 @@ class StudyRun:
     def _drop_stale(self, result: StudyResult) -> None:
         """Remove files of an earlier run that this one has no result for."""
         for name, file in FILES.items():
-            record = "harmonized" if name == "harmonization" else name
-            if name not in ("summary", "report") and getattr(result, record) is None:
+            if name not in ("summary", "report") and getattr(result, name) is None:
                 (self.folder / file).unlink(missing_ok=True)
 
     def _report(self, result: StudyResult) -> None:

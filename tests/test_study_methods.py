@@ -157,12 +157,19 @@ def test_harmonised_features_are_a_stage_of_their_own(folder: Path, tmp_path: Pa
     assert any("before harmonisation" in note for note in result.notes)
     page = (tmp_path / FILES["report"]).read_text(encoding="utf-8")
     assert "harmonised over scanner" in page
+    assert '<section id="harmonization">' in page and 'href="#harmonization"' in page
+    found = result.harmonization
+    assert found is not None and found.batch == "scanner"
+    gap = found.summary().set_index("stage")["batch_gap_sd"]
+    assert gap["after"] < 0.5 * gap["before"]
+    assert StudyResult.load(tmp_path).harmonization.notes == found.notes
     assert result.effects is not None
     assert result.effects.frame["q"].min() < 1e-4  # of the features as they were extracted
     assert (tmp_path / FILES["harmonization"]).is_file()
     assert set(asked.run(tmp_path).stages.values()) == {"reused"}
     without = study(folder, discover=DISCOVER, effects=EFFECTS).run(tmp_path)
-    assert without.harmonized is None and without.stages["effects"] == "reused"
+    assert without.harmonized is None and without.harmonization is None
+    assert without.stages["effects"] == "reused"
     assert not (tmp_path / FILES["harmonized"]).exists()
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from causalimg.atomic import write_text
 from causalimg.effects.columns import refuse_missing
 from causalimg.effects.multiplicity import fdr_adjust
 from causalimg.errors import InvalidInputError, check_columns
@@ -17,10 +20,12 @@ from causalimg.harmonize.columns import BatchCodes, CovariateCodes
 from causalimg.harmonize.location_scale import batch_columns, least_squares
 from causalimg.harmonize.predictability import batch_predictability
 from causalimg.registry import load
+from causalimg.schemas import read_document, validate
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
 
+SCHEMA_ID = "https://causalimg.org/schemas/harmonization/1.0.0"
 MEASURES = (
     "batch_r2",
     "batch_p",
@@ -94,6 +99,48 @@ class HarmonizationReport:
             }
         ).reset_index()
         return out.merge(self.predictability, on="stage")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON types (schema ``harmonization``)."""
+        return {
+            "$schema": SCHEMA_ID,
+            "batch": self.batch,
+            "outcome": self.outcome,
+            "features": _records(self.features),
+            "predictability": _records(self.predictability),
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> HarmonizationReport:
+        """Rebuild a report from `to_dict`."""
+        features = pd.DataFrame(document["features"], columns=["feature", "stage", *MEASURES])
+        told = pd.DataFrame(document["predictability"])
+        numbers = [name for name in told.columns if name != "stage"]
+        return cls(
+            features.astype(dict.fromkeys(MEASURES, "float64")),
+            told.astype(dict.fromkeys(numbers, "float64")),
+            document["batch"],
+            document["outcome"],
+            tuple(document["notes"]),
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write the report as JSON, atomically."""
+        document = self.to_dict()
+        validate(document, "harmonization")
+        write_text(path, json.dumps(document, allow_nan=False, indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: str | Path) -> HarmonizationReport:
+        """Read a report written by `save`.
+
+        Raises
+        ------
+        FileReadError, SchemaError
+            If the file is missing, or not a report of this version.
+        """
+        return cls.from_dict(read_document(path, "harmonization"))
 
     def __repr__(self) -> str:
         return "HarmonizationReport: " + " ".join(self.notes)
@@ -184,6 +231,17 @@ def harmonization_report(
     table = pd.concat(parts, ignore_index=True)
     report = HarmonizationReport(table, pd.DataFrame(found), batch, outcome)
     return HarmonizationReport(table, report.predictability, batch, outcome, _words(report))
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows as JSON types; a number that is not finite becomes null."""
+    return [
+        {
+            str(name): None if isinstance(value, float) and not np.isfinite(value) else value
+            for name, value in row.items()
+        }
+        for row in frame.to_dict(orient="records")
+    ]
 
 
 def _outcome(frame: pd.DataFrame, outcome: str) -> Array:

@@ -88,6 +88,7 @@ def render(result: StudyResult) -> str:
         "case_notes": notes,
         "plan": rows.plan_rows(result),
         **parts.effect_parts(result),
+        **parts.harmonization_parts(result),
         **parts.graph_parts(result),
         **parts.invariant_parts(result),
         **parts.truth_parts(result),

@@ -10,7 +10,17 @@ from causalimg.graph.knowledge import Knowledge
 from causalimg.recovery import recovery
 from causalimg.report import rows
 from causalimg.report.graph_view import graph_view_data, graph_view_fragment
-from causalimg.report.plots import equivalence, forest, graph, love, overlap, truth_scatter, volcano
+from causalimg.report.plots import (
+    batch_effects,
+    equivalence,
+    forest,
+    graph,
+    love,
+    outcome_kept,
+    overlap,
+    truth_scatter,
+    volcano,
+)
 from causalimg.report.style import figure_to_svg
 from causalimg.study_result import StudyResult
 
@@ -69,6 +79,22 @@ def effect_parts(result: StudyResult) -> dict[str, Any]:
             for k, name in enumerate(chosen)
         ]  # fmt: skip
     return parts
+
+
+def harmonization_parts(result: StudyResult) -> dict[str, Any]:
+    """Return figures and a table of the features before and after harmonisation."""
+    found = result.harmonization
+    if found is None:
+        return {"harmonization": None}
+    kept = None
+    if found.outcome is not None:
+        kept = _svg(outcome_kept(found), f"Association with {found.outcome}", "outcome kept")
+    return {
+        "harmonization": found,
+        "batch_figure": _svg(batch_effects(found, n=25), "Batch effects before and after", "batch"),
+        "outcome_figure": kept,
+        "harmonization_rows": rows.harmonization_rows(found),
+    }
 
 
 def graph_parts(result: StudyResult) -> dict[str, Any]:

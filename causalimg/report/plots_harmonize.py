@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BATCH_MEASURES = {
-    "batch_gap_sd": "largest difference between two levels of {batch} [SD within levels]",
+    "batch_gap_sd": "largest difference between levels [SD within]",
     "batch_r2": "share of the variance explained by {batch}",
-    "variance_ratio": "largest over smallest variance of a level of {batch}",
+    "variance_ratio": "largest over smallest variance of a level",
 }
 
 
@@ -85,7 +85,7 @@ def batch_effects(
         ax.set_ylim(len(rows) - 0.4, -0.6)
         ax.set_xlim(left=1.0 if measure == "variance_ratio" else 0.0)
         batch = shorten(report.batch, 24)
-        said = BATCH_MEASURES[measure].format(batch=batch) + _told(report)
+        said = BATCH_MEASURES[measure].format(batch=batch) + _told(report, batch)
         ax.set_xlabel(said).set_parse_math(False)
         ax.spines["left"].set_visible(False)
         legend_above(ax, own=own)
@@ -190,12 +190,9 @@ def _before_after(report: HarmonizationReport, measure: str) -> pd.DataFrame:
     return found
 
 
-def _told(report: HarmonizationReport) -> str:
+def _told(report: HarmonizationReport, batch: str) -> str:
     """Say how well the batch is told from all features together."""
     auc = report.predictability.set_index("stage")["auc"].astype(float)
     if not {"before", "after"} <= set(auc.index) or not np.isfinite(auc).all():
         return ""
-    return (
-        f"\ntold from all features together: AUC {auc['before']:.2f} before,"
-        f" {auc['after']:.2f} after (chance 0.5)"
-    )
+    return f"\nAUC of telling {batch}: {auc['before']:.2f} before, {auc['after']:.2f} after"

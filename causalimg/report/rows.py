@@ -11,6 +11,7 @@ import pandas as pd
 from causalimg.config import FEATURES
 from causalimg.effects.diagnostics import effective_size
 from causalimg.graph.core import CausalGraph, GraphKind
+from causalimg.harmonize.report import HarmonizationReport
 from causalimg.report.style import VERDICT_WORDS
 from causalimg.report.words import number, probability, share, signed, treatment_of
 from causalimg.study_result import StudyResult
@@ -144,6 +145,21 @@ def _range(values: pd.Series) -> str:
         return ""
     low, high = f"{known.min():.0f}", f"{known.max():.0f}"
     return low if low == high else f"{low} to {high}"
+
+
+def harmonization_rows(report: HarmonizationReport) -> list[dict[str, str]]:
+    """Return the features before and after harmonisation, one row a stage."""
+    return [
+        {
+            "stage": str(row.stage),
+            "gap": number(row.batch_gap_sd, 2),
+            "r2": share(row.batch_r2),
+            "moved": share(row.share_moved),
+            "auc": number(row.auc, 2),
+            "outcome": number(row.outcome_r_abs, 2),
+        }
+        for row in records(report.summary())
+    ]
 
 
 def tiers_of(result: StudyResult) -> list[list[str]]:

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from batch_tables import batch_table
 
-from causalimg.errors import InvalidInputError
-from causalimg.harmonize import ComBat, harmonization_report
+from causalimg.errors import InvalidInputError, SchemaError
+from causalimg.harmonize import ComBat, HarmonizationReport, harmonization_report
 
 
 def test_the_batch_goes_and_the_outcome_stays() -> None:
@@ -59,3 +59,22 @@ def test_null_batches_are_not_told() -> None:
     )
     assert abs(found.predictability["auc"].iloc[0] - 0.5) < 0.12
     assert (found.to_frame()["batch_q"] > 0.05).all()
+
+
+def test_what_is_saved_is_read_back(tmp_path) -> None:
+    frame, names, _ = batch_table(4, n=90)
+    frame["y"] = np.arange(90.0)
+    with_y = harmonization_report(frame, frame, batch="scanner", features=names, outcome="y")
+    without = harmonization_report(frame, frame, batch="scanner", features=names)
+    for found in (with_y, without):
+        found.save(tmp_path / "report.json")
+        again = HarmonizationReport.load(tmp_path / "report.json")
+        pd.testing.assert_frame_equal(again.features, found.features)
+        pd.testing.assert_frame_equal(again.predictability, found.predictability)
+        assert (again.batch, again.outcome, again.notes) == (
+            found.batch, found.outcome, found.notes,
+        )  # fmt: skip
+    text = (tmp_path / "report.json").read_text().replace("harmonization/1.0.0", "harmonization/9")
+    (tmp_path / "report.json").write_text(text)
+    with pytest.raises(SchemaError, match="version"):
+        HarmonizationReport.load(tmp_path / "report.json")

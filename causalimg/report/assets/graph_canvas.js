@@ -1,5 +1,5 @@
 // The picture: boxes that can be dragged, lines, zoom and pan. It knows nothing of the panel.
-const TIERS = ["gold", "violet", "orange", "blue", "teal", "grey"];
+const TIERS = ["gold", "violet", "blue", "teal", "orange", "grey"];
 
 const makeCanvas = (data, label, events) => {
   const nodes = data.nodes.map((node, index) => ({ ...node, index, x: 0, y: 0, edges: [] }));
