@@ -30,8 +30,10 @@ class BOSS(BaseDiscovery):
 
     An order of the nodes gives a graph: the parents of each node are grown and shrunk greedily
     among those before it. Each node in turn is moved to the position with the best score, until
-    no move improves it; then edges are deleted between equivalence classes as long as that
-    improves the score. Grow-shrink trees keep the parent sets that were met.
+    no move improves it. Grow-shrink trees keep the parent sets that were met. Where the published
+    search then deletes edges between equivalence classes, this one also turns and inserts, and
+    tries deletions that lose at first, as `GES` does: an order at which no single move gains can
+    be far from the best.
 
     Parameters
     ----------
@@ -80,6 +82,8 @@ class BOSS(BaseDiscovery):
     Andrews B, Ramsey J, Sanchez-Romero R, Camchong J, Kummerfeld E. Fast scalable and accurate
     discovery of DAGs using the best order score search and grow-shrink trees. NeurIPS 2023.
     doi:10.48550/arXiv.2310.17679
+    Nazaret A, Blei D. Extremely greedy equivalence search. UAI 2024.
+    doi:10.48550/arXiv.2502.19551
 
     Examples
     --------
@@ -132,10 +136,9 @@ class BOSS(BaseDiscovery):
                 rng = np.random.default_rng(seed)
                 start = random_order(before, rng)
                 result = search_order(trees, start, before, rng, _SWEEPS)
-                search = ClassSearch(
-                    score, forbidden, required, turning=False, start=result.directed
-                )
-                search.climb(inserting=False)
+                search = ClassSearch(score, forbidden, required, start=result.directed)
+                search.climb()
+                search.try_deletions()
                 found.append((result, search.open))
                 totals.append(result.score + search.gained)
             top = int(np.argmax(totals))

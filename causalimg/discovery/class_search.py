@@ -96,14 +96,12 @@ class ClassSearch:
         """Whether a node had more sets of neighbours than were looked at."""
         return bool(self._state.tally[self._parts.CUT])
 
-    def climb(self, *, inserting: bool = True, in_phases: bool = False) -> None:
+    def climb(self, *, in_phases: bool = False) -> None:
         """Make the best deletion, else the best turn, else the best insertion, until none gains.
 
         ``in_phases``: before that all insertions that gain, then all deletions.
         """
-        self._kernel.climb(
-            self._state, self._score, self._least, self.turning, inserting, in_phases
-        )
+        self._kernel.climb(self._state, self._score, self._least, self.turning, in_phases)
 
     def try_deletions(self) -> None:
         """Escape from local optima by deletions on trial, each followed by a climb."""

@@ -259,9 +259,7 @@ def _step(
 
 
 @njit(cache=True, nogil=True)
-def climb(
-    c: Climb, score: Score, least: float, turning: bool, inserting: bool, in_phases: bool
-) -> None:
+def climb(c: Climb, score: Score, least: float, turning: bool, in_phases: bool) -> None:
     """Make the best deletion, else the best turn, else the best insertion, until none gains.
 
     ``in_phases``: before that all insertions that gain, then all deletions.
@@ -273,7 +271,7 @@ def climb(
     kinds = np.array([[DELETE, DELETE], [TURN, FLIP], [INSERT, INSERT]])
     stage = 0
     while stage < 3:
-        skipped = (stage == 1 and not turning) or (stage == 2 and not inserting)
+        skipped = stage == 1 and not turning
         low, high = kinds[stage]
         if not skipped and _step(c, score, low, high, least, turning, bounded):
             stage = 0
