@@ -14,6 +14,9 @@ from causalimg import graph_stages, image_stages, result_stages, table_stages
 from causalimg.errors import CausalImgError, FileReadError, InvalidInputError
 from causalimg.options import AsJson, Jobs, Quiet, Seed, example, screen_of
 
+_INTERRUPTED = 130  # Ctrl-C
+_RESUMED = {"demo", "run", "--store"}
+
 app = typer.Typer(
     name="causalimg",
     no_args_is_help=True,
@@ -198,6 +201,11 @@ def main(arguments: list[str] | None = None) -> Any:
         with warnings.catch_warnings():
             warnings.showwarning = _say_warning
             return app([word for word in given if word != "--debug"])
+    except SystemExit as stop:
+        if stop.code == _INTERRUPTED:
+            kept = "; what is finished is kept, and the same command goes on from there"
+            sys.stderr.write(f"\nstopped{kept if _RESUMED.intersection(given) else ''}\n")
+        raise
     except (CausalImgError, OSError) as error:
         if debug:
             traceback.print_exc()

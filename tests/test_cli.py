@@ -16,7 +16,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from causalimg import CausalGraph, EffectTable, FeatureTable, InvariantSet, doctor
+from causalimg import CausalGraph, EffectTable, FeatureTable, InvariantSet, cli, doctor
 from causalimg.cli import app, main
 from causalimg.datasets import phantom_cohort
 from causalimg.study_result import FILES
@@ -388,3 +388,17 @@ def test_a_run_killed_in_the_middle_goes_on_and_ends_with_the_same_table(
     assert one.digest() == other.digest()
     for name in one.features:
         assert one.frame[name].to_numpy().tobytes() == other.frame[name].to_numpy().tobytes()
+
+
+@pytest.mark.parametrize("command", ["run", "doctor"])
+def test_ctrl_c_says_what_is_kept(command, monkeypatch, capsys) -> None:
+    def interrupted(_: object) -> None:
+        raise SystemExit(130)
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    with pytest.raises(SystemExit) as stop:
+        cli.main([command])
+    said = capsys.readouterr().err
+    assert stop.value.code == 130
+    assert said.strip().startswith("stopped")
+    assert ("goes on from there" in said) == (command == "run")
