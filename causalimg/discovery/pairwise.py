@@ -8,59 +8,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalimg.discovery.kernel_measure import kernel_information
+from causalimg.discovery.orders import compiled
 from causalimg.errors import NotEstimableError
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
-_K1, _K2, _GAMMA = 79.047, 7.4129, 0.37457
-_NORMAL = (1 + np.log(2 * np.pi)) / 2
 
 
-def entropy(values: Float) -> Float:
-    """Approximate the differential entropy of standardised columns.
+def residual_entropies(values: Float) -> Float:
+    """Return ``[i, j]``: the entropy of the standardised residual of i regressed on j.
 
-    The maximum entropy approximation with log cosh and u exp(-u^2 / 2).
+    The maximum entropy approximation with log cosh and u exp(-u^2 / 2). On the diagonal is that
+    of the columns themselves.
 
     Parameters
     ----------
     values : ndarray, shape (n_samples, k)
-        Mean 0, variance 1.
-
-    Returns
-    -------
-    ndarray, shape (k,)
+        Columns of mean 0 and variance 1.
 
     References
     ----------
     Hyvarinen A. New approximations of differential entropy for independent component analysis
     and projection pursuit. NIPS 1998.
     """
-    size = np.abs(values)
-    cosh = size + np.log1p(np.exp(-2 * size)) - np.log(2)
-    odd = values * np.exp(-0.5 * values * values)
-    return np.asarray(
-        _NORMAL - _K1 * (cosh.mean(axis=0) - _GAMMA) ** 2 - _K2 * odd.mean(axis=0) ** 2
-    )
-
-
-def residual_entropies(values: Float) -> Float:
-    """Return ``[i, j]``: the entropy of the standardised residual of i regressed on j.
-
-    Parameters
-    ----------
-    values : ndarray, shape (n_samples, k)
-        Standardised columns.
-    """
-    n, k = values.shape
-    corr = values.T @ values / n
-    out = np.zeros((k, k))
-    for j in range(k):
-        others = np.delete(np.arange(k), j)
-        r = corr[others, j]
-        left = 1 - r * r
-        residual = (values[:, others] - values[:, j : j + 1] * r) / np.sqrt(left)
-        out[others, j] = entropy(residual)
-    return out
+    columns = np.ascontiguousarray(values.T)
+    corr = columns @ values / len(values)
+    found: Float = compiled("residual_entropy").residual_entropies(columns, corr)
+    return found
 
 
 def causal_order(
@@ -130,8 +104,8 @@ def _most_exogenous(values: Float, free: NDArray[np.intp], known: Bool) -> int:
     undecided = ~known[free].all(axis=0)
     used = np.flatnonzero(undecided)
     part = values[:, used]
-    own = entropy(part)
     rest = residual_entropies(part)
+    own = rest.diagonal()
     # positive: j -> i has less information in its residual pair than i -> j
     gain = own[None, :] + rest - own[:, None] - rest.T
     loss = np.minimum(gain, 0.0) ** 2
