@@ -25,6 +25,11 @@ class NearCopies:
         The DAG over the nodes.
     clusters : dict of str to tuple of str
         Node -> its copies.
+
+    Examples
+    --------
+    >>> near_copies(n=50, n_nodes=2, n_links=1, copies=2).clusters
+    {'n00': ('n00_0', 'n00_1'), 'n01': ('n01_0', 'n01_1')}
     """
 
     table: pd.DataFrame
