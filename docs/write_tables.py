@@ -101,6 +101,10 @@ From `benchmarks/leave_one_scanner_out.py`: {cohorts} simulated cohorts of {pati
 three scanners, each left out in turn. The AUC of the worst scanner, its mean over cohorts and 95 %
 interval (bootstrap over cohorts). *Reversed*: a shortcut by slice thickness points the other way
 on the scanner left out. *Empty*: share of the choices that keep nothing and predict at random.
+IRM, V-REx and group DRO compare the scanners of the training data, on all of which the shortcut
+points the same way: nothing there tells it from a cause, so they follow it. What helps is knowledge
+of what the protocol does to the features: `stable`, and ComBat over scanner and protocol
+(`combat_both`).
 """
 ICP_HEAD = """## Predictors that are invariant across sites
 
