@@ -40,7 +40,7 @@ class GrowShrinkTrees:
     def __init__(self, score: LocalScore, allowed: Bool, required: Bool) -> None:
         self.score = score
         self.allowed = allowed
-        self.required = required
+        self.needed = [frozenset(np.flatnonzero(column).tolist()) for column in required.T]
         self.kernel = kernel("grow_trees")
         d = len(score.nodes)
         self.first = np.zeros(4 * d, dtype=np.int64)
@@ -52,7 +52,7 @@ class GrowShrinkTrees:
         self.chosen: list[tuple[int, ...]] = []
         self.used = 0
         self.root = np.array(
-            [self._add(y, tuple(np.flatnonzero(required[:, y]).tolist()), 0.0) for y in range(d)],
+            [self._add(y, tuple(sorted(self.needed[y])), 0.0) for y in range(d)],
             dtype=np.int64,
         )
 
@@ -74,16 +74,13 @@ class GrowShrinkTrees:
         self.variable[self.used : self.used + len(better)] = better
         self.used += len(better)
         kept, total = list(parents), gained
-        while True:
-            loose = [k for k in kept if not self.required[k, y]]
-            if not loose:
-                break
-            worth = self.score.gains(y, kept)
-            worst = min(loose, key=lambda k: (float(worth[k]), k))
-            if worth[worst] >= -_GAIN:
+        while loose := [k for k in kept if k not in self.needed[y]]:
+            worth = self.score.gains(y, kept)[loose].tolist()
+            least, worst = min(zip(worth, loose, strict=True))
+            if least >= -_GAIN:
                 break
             kept.remove(worst)
-            total -= float(worth[worst])
+            total -= least
         self.value[vertex] = total
         self.vertices.append((y, parents, gained))
         self.chosen.append(tuple(kept))

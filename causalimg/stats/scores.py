@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Protocol
@@ -119,6 +120,7 @@ class CachedScore:
         return out
 
 
+@cache
 def kernel(name: str) -> ModuleType:
     """Import a compiled kernel.
 
