@@ -184,10 +184,9 @@ def step_down(statistic: NDArray[np.float64], draws: NDArray[np.floating]) -> ND
         return out
     order = done[np.argsort(-statistic[done], kind="stable")]
     # the maximum over a test and all tests after it, from the last to the first
-    largest = np.full(draws.shape[1], -np.inf, dtype=draws.dtype)
-    exceed = np.empty(len(order))
-    for k in range(len(order) - 1, -1, -1):
-        np.maximum(largest, draws[order[k]], out=largest)
-        exceed[k] = np.count_nonzero(largest >= statistic[order[k]])
+    largest = draws[order[::-1]]
+    np.maximum.accumulate(largest, axis=0, out=largest)
+    reached = largest >= statistic[order[::-1], None].astype(draws.dtype)
+    exceed = np.count_nonzero(reached, axis=1)[::-1]
     out[order] = np.maximum.accumulate((1.0 + exceed) / (1.0 + draws.shape[1]))
     return out
