@@ -39,7 +39,7 @@ METHODS: dict[str, Any] = {
     "PC, alpha 0.01": PC(alpha=0.01),
     "PC, alpha 0.3": PC(alpha=0.3),
     "GES, penalty discount 2": GES(penalty_discount=2),
-    "BOSS, penalty discount 2, 3 starts": BOSS(penalty_discount=2, n_starts=3, random_state=0),
+    "BOSS, penalty discount 2": BOSS(penalty_discount=2, random_state=0),
     "DirectLiNGAM, alpha 0.001": DirectLiNGAM(alpha=0.001),
 }
 Links = set[frozenset[str]]

@@ -11,8 +11,8 @@ from causalimg.errors import GeometryError, ImageReadError
 from causalimg.imaging.grid import Grid, Volume, check_finite
 from causalimg.imaging.integrity import check_complete, lost_voxels
 from causalimg.imaging.itk import captured_stderr
-from causalimg.imaging.planes import BrokenStream, planes
-from causalimg.imaging.voxel_layout import meta_is_binary, voxel_layout
+from causalimg.imaging.planes import BrokenStream, check_deflated, planes
+from causalimg.imaging.voxel_layout import meta_is_binary, meta_stream, voxel_layout
 
 _PIXELS = {
     "8-bit signed integer": "i1",
@@ -179,11 +179,13 @@ def _check_stream(path: Path, where: str) -> None:
             " BinaryData = True; copy it again from its source, or save it as binary"
         )
     layout = voxel_layout(path, strict=False)
-    if layout is None or not layout.deflated:
-        return
+    stream = meta_stream(path) if layout is None else None
     try:
-        for _ in planes(layout, 0, layout.shape[0]):
-            pass
+        if stream is not None and stream[0].is_file():
+            check_deflated(*stream)
+        elif layout is not None and layout.deflated:
+            for _ in planes(layout, 0, layout.shape[0]):
+                pass
     except BrokenStream as error:
         raise ImageReadError(
             f"{where}: {path.name} is truncated or damaged: its compressed voxels cannot be "

@@ -16,6 +16,7 @@ import importlib.util
 import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from causalimg.imaging.voxel_layout import VoxelLayout
@@ -67,6 +68,19 @@ def planes(layout: VoxelLayout, first: int, stop: int) -> Iterator[bytes | bytea
             stream.finish()
 
 
+def check_deflated(path: Path, start: int) -> None:
+    """Go through a zlib stream to its end, where its checksum is compared.
+
+    Raises
+    ------
+    BrokenStream
+        If it ends early or is damaged.
+    """
+    with open(path, "rb") as handle:
+        handle.seek(start)
+        _Inflated(handle, _WINDOW["zlib"]).drain()
+
+
 class _Inflated:
     """Inflate a file piece by piece."""
 
@@ -90,6 +104,11 @@ class _Inflated:
         """Inflate and drop so many bytes."""
         while n_bytes:
             n_bytes -= len(self._piece(min(n_bytes, _DROPPED)))
+
+    def drain(self) -> None:
+        """Inflate and drop all there is, to the end of the stream."""
+        while not self._object.eof:
+            self._more(_DROPPED)
 
     def finish(self) -> None:
         """Go on to the end of the stream, where its checksum is compared; nothing may be left."""

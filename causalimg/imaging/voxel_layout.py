@@ -19,6 +19,7 @@ import numpy as np
 from causalimg.imaging.integrity import nifti_layout
 
 _BINARY = re.compile(rb"^[ \t]*BinaryData[ \t]*=[ \t]*[Tt1]", re.MULTILINE)
+_COMPRESSED = re.compile(rb"^[ \t]*CompressedData[ \t]*=[ \t]*[Tt1]", re.MULTILINE)
 _HEADER = 1 << 16
 _NRRD_TYPES = {
     "i1": "signed char|int8|int8_t",
@@ -222,6 +223,24 @@ def _meta(path: Path, *, strict: bool) -> VoxelLayout | None:
 def meta_is_binary(path: Path) -> bool:
     """Tell whether a MetaImage header says that its voxels are binary; ITK reads text otherwise."""
     return _BINARY.search(_head(path).partition(b"ElementDataFile")[0]) is not None
+
+
+def meta_stream(path: Path) -> tuple[Path, int] | None:
+    """Return the file and the start of a MetaImage's compressed voxels, whatever else is damaged.
+
+    None if the header does not say that they are compressed, or not where they are.
+    """
+    head = _head(path)
+    before, _, after = head.partition(b"ElementDataFile")
+    if not _COMPRESSED.search(before) or b"\n" not in after:
+        return None
+    name = after.partition(b"\n")[0].strip(b" \t\r=").decode("latin-1")
+    if name == "LOCAL":
+        return path, head.index(b"\n", len(before)) + 1
+    try:
+        return _beside(path, name), 0
+    except ValueError:
+        return None
 
 
 def _head(path: Path) -> bytes:

@@ -297,6 +297,21 @@ def test_voxels_that_would_be_read_as_text_are_refused(tmp_path, said, reach):
             read_image_mask(image, mask, reach=reach)
 
 
+@pytest.mark.parametrize("reach", [REACH, None])
+def test_a_broken_stream_behind_a_broken_header_is_refused(tmp_path, reach):
+    mask = save(tmp_path / "mask.mha", region())
+    image = save(tmp_path / "image.mha", noise(), packed=True)
+    raw = image.read_bytes()
+    header = raw.replace(b"ByteOrderMSB", b"Byt\xff\xff\xff\xff\xff\xffMSB", 1)
+    image.write_bytes(header)
+    read_image_mask(image, mask, reach=reach)  # a field that nothing needs
+    data = bytearray(header)
+    data[-400:-398] = b"\xff\xff"
+    image.write_bytes(bytes(data))
+    with pytest.raises(ImageReadError, match="compressed voxels cannot be unpacked"):
+        read_image_mask(image, mask, reach=reach)
+
+
 def damaged(folder: Path, suffix: str, n: int, seed: int) -> Counter[str]:
     """Read damaged files both ways: never a different result where both give one."""
     image = save(folder / f"image{suffix}", noise("f4" if "nii" in suffix else "i2"), packed=True)
