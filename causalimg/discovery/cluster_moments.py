@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from causalimg.discovery.redundancy import RedundancyFilter
+from causalimg.discovery.redundancy import RedundancyFilter, fitted_clusters
 from causalimg.errors import CausalImgWarning, InvalidInputError, check_columns
 from causalimg.tables.moments import Moments
 
@@ -83,9 +83,7 @@ def cluster_moments(
     >>> bool(np.abs(moments.cov - np.corrcoef(things.T)).max() < 0.01)
     True
     """
-    if not hasattr(redundancy, "clusters_"):
-        raise InvalidInputError("the RedundancyFilter is not fitted: call fit(table) first")
-    clusters = redundancy.clusters_
+    clusters = fitted_clusters(redundancy)
     members = [name for group in clusters.values() for name in group]
     check_columns(table, [*members, *others], "cluster_moments")
     inside = [name for name in others if name in members]

@@ -89,11 +89,10 @@ def difference(rows: Float, side: Bool) -> tuple[float, float]:
     corr = z.T @ z / len(z)
     z *= np.where(corr[0] < 0, -1.0, 1.0)
     corr = np.maximum(np.abs(corr), _TINY)
-    weights = _weights(side)
-    log = float((weights * np.log(corr)).sum() / 2)
+    r, weights = noiseless_correlation(corr, side), _weights(side)
     influence = ((z @ (weights / corr)) * z).sum(axis=1) - (z * z) @ weights.sum(axis=1)
     error = float((influence / 2).std() / np.sqrt(len(z)))
-    return float(np.exp(log)), -log / max(error, np.finfo(float).tiny)
+    return r, -float(np.log(r)) / max(error, np.finfo(float).tiny)
 
 
 def _weights(side: Bool) -> Float:

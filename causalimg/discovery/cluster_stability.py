@@ -9,11 +9,11 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 
 from causalimg.discovery.cluster_parts import difference, two_parts
-from causalimg.discovery.clusters import correlation
-from causalimg.discovery.redundancy import RedundancyFilter
+from causalimg.discovery.clusters import correlation, ranked
+from causalimg.discovery.redundancy import RedundancyFilter, fitted_clusters
 from causalimg.errors import InvalidInputError, check_columns
 from causalimg.parallel import Failure, ordered_map, spawn_seeds
 
@@ -91,9 +91,7 @@ class _Resample:
         for k, members in enumerate(self.clusters):
             side = two_parts(np.abs(correlation(first[:, members], self.filter.method)))
             if side is not None:
-                rows = second[:, members]
-                if self.filter.method == "spearman":
-                    rows = rankdata(rows, axis=0)
+                rows = ranked(second[:, members], self.filter.method)
                 found[k] = difference(rows, side)
         return label, found
 
@@ -169,18 +167,17 @@ def cluster_stability(
     >>> [sorted(members) for members in again.clusters_.values()]
     [['a0', 'a1', 'a2', 'a3'], ['b0', 'b1', 'b2', 'b3']]
     """
-    if not hasattr(redundancy, "clusters_"):
-        raise InvalidInputError("the RedundancyFilter is not fitted: call fit(table) first")
+    clusters = fitted_clusters(redundancy)
     if not isinstance(n_bootstrap, int | np.integer) or n_bootstrap < 1:
         raise InvalidInputError(f"n_bootstrap={n_bootstrap!r} must be a whole number >= 1")
     if len(table) < 20:
         raise InvalidInputError(f"the stability of clusters needs 20 rows; got {len(table)}")
-    names = tuple(sorted(m for group in redundancy.clusters_.values() for m in group))
+    names = tuple(sorted(m for group in clusters.values() for m in group))
     check_columns(table, names, "cluster_stability")
     at = {name: k for k, name in enumerate(names)}
     groups = {
         name: np.array(sorted(at[m] for m in group), dtype=np.intp)
-        for name, group in redundancy.clusters_.items()
+        for name, group in clusters.items()
     }
     values = np.column_stack([table[name].to_numpy(dtype=np.float64) for name in names])
     work = _Resample(redundancy, values, names, tuple(groups.values()))

@@ -13,6 +13,15 @@ _FAR = 10.0  # above any 1 - |r|
 _EXACT = 1e-9  # residual variance, as a share of the variance, that counts as none
 
 
+def ranked(values: Float, method: str) -> Float:
+    """Return the ranks of columns for "spearman", and the columns themselves for "pearson"."""
+    if method != "spearman":
+        return values
+    from scipy.stats import rankdata
+
+    return np.asarray(rankdata(values, axis=0))
+
+
 def correlation(values: Float, method: str) -> Float:
     """Return the correlation matrix of complete, varying columns, shape (d, d).
 
@@ -26,10 +35,7 @@ def correlation(values: Float, method: str) -> Float:
     >>> correlation(np.array([[1.0, 2.0], [2.0, 1.0], [3.0, -9.0]]), "spearman").round(3)[0, 1]
     np.float64(-1.0)
     """
-    if method == "spearman":
-        from scipy.stats import rankdata
-
-        values = rankdata(values, axis=0)
+    values = ranked(values, method)
     centred = values - values.mean(axis=0)
     length = np.sqrt((centred * centred).sum(axis=0))
     centred = centred / np.where(length > 0, length, 1.0)  # constant in a resample: alone

@@ -308,6 +308,19 @@ class RedundancyFilter(TransformerMixin, BaseEstimator):
             raise InvalidInputError(f"correlations need at least 3 rows; got {len(table)}")
 
 
+def fitted_clusters(redundancy: RedundancyFilter) -> dict[str, tuple[str, ...]]:
+    """Return the clusters of a fitted filter.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not fitted.
+    """
+    if not hasattr(redundancy, "clusters_"):
+        raise InvalidInputError("the RedundancyFilter is not fitted: call fit(table) first")
+    return redundancy.clusters_
+
+
 def check_overrides(
     table: pd.DataFrame, keep_apart: Sequence[tuple[str, str]], merge: Sequence[Sequence[str]]
 ) -> None:

@@ -11,8 +11,8 @@ from causalimg.errors import GeometryError, ImageReadError
 from causalimg.imaging.grid import Grid, Volume, check_finite
 from causalimg.imaging.integrity import check_complete, lost_voxels
 from causalimg.imaging.itk import captured_stderr
-from causalimg.imaging.planes import BrokenStream, check_deflated, planes
-from causalimg.imaging.voxel_layout import meta_is_binary, meta_stream, voxel_layout
+from causalimg.imaging.planes import BrokenStream, check_deflated
+from causalimg.imaging.voxel_layout import meta_is_binary, meta_stream
 
 _PIXELS = {
     "8-bit signed integer": "i1",
@@ -48,7 +48,7 @@ def read_itk(path: Path, *, where: str) -> Volume:
     import SimpleITK
 
     check_complete(path, what=where)
-    _check_stream(path, where)
+    _check_binary(path, where)
     caught: list[str] = []
     try:
         with captured_stderr() as caught:
@@ -56,6 +56,7 @@ def read_itk(path: Path, *, where: str) -> Volume:
             reader.SetFileName(str(path))
             reader.ReadImageInformation()
             _check_size(reader, path, where)
+            _check_stream(reader, path, where)
             volume = reader.Execute()
     except RuntimeError as error:
         lines = [line for line in (*str(error).splitlines(), *caught) if line.strip()]
@@ -166,26 +167,30 @@ def _check_size(reader: Any, path: Path, where: str) -> None:
         )
 
 
-def _check_stream(path: Path, where: str) -> None:
-    """Refuse an MHA file of text, or whose stream is damaged; SimpleITK reads both without a word.
+def _check_binary(path: Path, where: str) -> None:
+    """Refuse a MetaImage of text.
 
     Voxels that are no numbers in text, as those of a damaged header, are left as memory was.
     """
-    if path.suffix.lower() not in (".mha", ".mhd"):
-        return
-    if not meta_is_binary(path):
+    if path.suffix.lower() in (".mha", ".mhd") and not meta_is_binary(path):
         raise ImageReadError(
             f"{where}: {path.name} is damaged, or holds its voxels as text: its header does not say"
             " BinaryData = True; copy it again from its source, or save it as binary"
         )
-    layout = voxel_layout(path, strict=False)
-    stream = meta_stream(path) if layout is None else None
+
+
+def _check_stream(reader: Any, path: Path, where: str) -> None:
+    """Refuse a MetaImage whose stream is damaged or too short, which is read without a word."""
+    import SimpleITK
+
+    stream = meta_stream(path) if path.suffix.lower() in (".mha", ".mhd") else None
+    kind = SimpleITK.GetPixelIDValueAsString(reader.GetPixelID()).removeprefix("vector of ")
+    if stream is None or kind not in _PIXELS or not stream[0].is_file():
+        return
+    voxels = int(np.prod([float(length) for length in reader.GetSize()]))
+    n_bytes = voxels * reader.GetNumberOfComponents() * np.dtype(_PIXELS[kind]).itemsize
     try:
-        if stream is not None and stream[0].is_file():
-            check_deflated(*stream)
-        elif layout is not None and layout.deflated:
-            for _ in planes(layout, 0, layout.shape[0]):
-                pass
+        check_deflated(*stream, n_bytes)
     except BrokenStream as error:
         raise ImageReadError(
             f"{where}: {path.name} is truncated or damaged: its compressed voxels cannot be "

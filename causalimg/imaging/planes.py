@@ -68,17 +68,19 @@ def planes(layout: VoxelLayout, first: int, stop: int) -> Iterator[bytes | bytea
             stream.finish()
 
 
-def check_deflated(path: Path, start: int) -> None:
+def check_deflated(path: Path, start: int, n_bytes: int) -> None:
     """Go through a zlib stream to its end, where its checksum is compared.
 
     Raises
     ------
     BrokenStream
-        If it ends early or is damaged.
+        If it is damaged, or holds more or fewer than so many bytes.
     """
     with open(path, "rb") as handle:
         handle.seek(start)
-        _Inflated(handle, _WINDOW["zlib"]).drain()
+        stream = _Inflated(handle, _WINDOW["zlib"])
+        stream.skip(n_bytes)
+        stream.finish()
 
 
 class _Inflated:
@@ -104,11 +106,6 @@ class _Inflated:
         """Inflate and drop so many bytes."""
         while n_bytes:
             n_bytes -= len(self._piece(min(n_bytes, _DROPPED)))
-
-    def drain(self) -> None:
-        """Inflate and drop all there is, to the end of the stream."""
-        while not self._object.eof:
-            self._more(_DROPPED)
 
     def finish(self) -> None:
         """Go on to the end of the stream, where its checksum is compared; nothing may be left."""

@@ -96,18 +96,16 @@ class VoxelLayout:
         return np.frombuffer(held, self.dtype).reshape(self.shape[1:])
 
 
-def voxel_layout(path: Path, *, strict: bool = True) -> VoxelLayout | None:
+def voxel_layout(path: Path) -> VoxelLayout | None:
     """Return where the voxels of a file lie; None where its form is not a common one.
 
     A file that is too short for what it promises gives None too: raw voxels by its length, a gzip
-    stream by the number of bytes that stands at its end.
+    stream by the number of bytes that stands at its end. So does a field of an MHA header that is
+    not known, since it may change what the voxels mean.
 
     Parameters
     ----------
     path : Path
-    strict : bool
-        Fields of an MHA header that are not known may change what the voxels mean, and give None;
-        False passes over them.
 
     Raises
     ------
@@ -121,7 +119,7 @@ def voxel_layout(path: Path, *, strict: bool = True) -> VoxelLayout | None:
         elif name.endswith((".nrrd", ".nhdr")):
             found = _nrrd(path)
         elif name.endswith((".mha", ".mhd")):
-            found = _meta(path, strict=strict)
+            found = _meta(path)
         else:
             return None
     except (ValueError, KeyError, EOFError, zlib.error, gzip.BadGzipFile, FileNotFoundError):
@@ -192,7 +190,7 @@ def _nrrd(path: Path) -> VoxelLayout | None:
     return VoxelLayout(place, start, 0, deflated, np.dtype(order + code), (z, y, x))
 
 
-def _meta(path: Path, *, strict: bool) -> VoxelLayout | None:
+def _meta(path: Path) -> VoxelLayout | None:
     head = _head(path)
     fields: dict[str, str] = {}
     start = 0
@@ -200,7 +198,7 @@ def _meta(path: Path, *, strict: bool) -> VoxelLayout | None:
         end = head.index(b"\n", start)
         name, separator, text = head[start:end].decode("ascii").partition("=")
         name, start = name.strip(), end + 1
-        if not separator or name in fields or (strict and name not in _META_FIELDS):
+        if not separator or name in fields or name not in _META_FIELDS:
             return None
         fields[name] = text.strip()
     if (fields["NDims"], fields.get("BinaryData", "False")) != ("3", "True"):
