@@ -101,7 +101,12 @@ class ClassSearch:
 
         ``in_phases``: before that all insertions that gain, then all deletions.
         """
-        self._kernel.climb(self._state, self._score, self._least, self.turning, in_phases)
+        to_gain = (self._least, self.turning)
+        for kind in (INSERT, DELETE) if in_phases else ():
+            bounded = bool(self._state.forbidden.any())
+            while self._kernel.step(self._state, self._score, kind, kind, *to_gain, bounded):
+                continue
+        self._kernel.climb(self._state, self._score, *to_gain)
 
     def try_deletions(self) -> None:
         """Escape from local optima by deletions on trial, each followed by a climb."""

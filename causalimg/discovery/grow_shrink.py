@@ -1,4 +1,4 @@
-"""Best order score search with grow-shrink trees, by any local score."""
+"""Best order score search with grow-shrink trees."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from causalimg.stats.scores import LocalScore, kernel
+from causalimg.stats.scores import CachedScore, kernel
 
 Bool = NDArray[np.bool_]
 Int = NDArray[np.int64]
@@ -30,98 +30,60 @@ class GrowShrinkTrees:
 
     Parameters
     ----------
-    score : LocalScore
+    score : CachedScore
     allowed : ndarray of bool, shape (d, d)
         ``[i, j]``: i may be a parent of j.
     required : ndarray of bool, shape (d, d)
         Parents that a node always has.
     """
 
-    def __init__(self, score: LocalScore, allowed: Bool, required: Bool) -> None:
-        self.score = score
-        self.allowed = allowed
-        self.needed = [frozenset(np.flatnonzero(column).tolist()) for column in required.T]
-        self.kernel = kernel("grow_trees")
+    def __init__(self, score: CachedScore, allowed: Bool, required: Bool) -> None:
         d = len(score.nodes)
-        self.first = np.zeros(4 * d, dtype=np.int64)
-        self.count = np.zeros(4 * d, dtype=np.int64)
-        self.value = np.zeros(4 * d)
-        self.variable = np.zeros(16 * d, dtype=np.int64)
-        self.child = np.full(16 * d, -1, dtype=np.int64)
-        self.vertices: list[tuple[int, tuple[int, ...], float]] = []
-        self.chosen: list[tuple[int, ...]] = []
-        self.used = 0
-        self.root = np.array(
-            [self._add(y, tuple(sorted(self.needed[y])), 0.0) for y in range(d)],
-            dtype=np.int64,
+        self.score = score
+        self.kernel = kernel("grow_trees")
+        self._compiled = score.compiled()
+        vertices, branches = 4 * d, 16 * d
+        self._trees = self.kernel.Trees(
+            allowed,
+            required,
+            np.zeros(vertices, dtype=np.int64),
+            np.zeros(vertices, dtype=np.int64),
+            np.zeros(vertices, dtype=np.int64),
+            np.zeros(vertices),
+            np.zeros(vertices),
+            np.zeros(vertices, dtype=np.int64),
+            np.zeros(vertices, dtype=np.int64),
+            np.zeros(branches, dtype=np.int64),
+            np.zeros(branches),
+            np.zeros(branches, dtype=np.int64),
+            np.zeros(2, dtype=np.int64),
         )
+        for y in range(d):
+            while not self.kernel.has_room(self._trees):
+                self._make_room()
+            self.kernel.add_vertex(self._trees, self._compiled, y, y, -1, 0.0)
 
-    def _add(self, y: int, parents: tuple[int, ...], gained: float) -> int:
-        """Make a vertex; ``gained`` is the score of its parents over that of the root."""
-        vertex = len(self.vertices)
-        if vertex == len(self.first):
-            self.first = np.concatenate([self.first, np.zeros_like(self.first)])
-            self.count = np.concatenate([self.count, np.zeros_like(self.count)])
-            self.value = np.concatenate([self.value, np.zeros_like(self.value)])
-        gains = np.where(self.allowed[:, y], self.score.gains(y, parents), -np.inf)
-        gains[list(parents)] = -np.inf
-        better = np.flatnonzero(gains > _GAIN)
-        better = better[np.argsort(-gains[better], kind="stable")]
-        while self.used + len(better) > len(self.variable):
-            self.variable = np.concatenate([self.variable, np.zeros_like(self.variable)])
-            self.child = np.concatenate([self.child, np.full_like(self.child, -1)])
-        self.first[vertex], self.count[vertex] = self.used, len(better)
-        self.variable[self.used : self.used + len(better)] = better
-        self.used += len(better)
-        kept, total = list(parents), gained
-        while loose := [k for k in kept if k not in self.needed[y]]:
-            worth = self.score.gains(y, kept)[loose].tolist()
-            least, worst = min(zip(worth, loose, strict=True))
-            if least >= -_GAIN:
-                break
-            kept.remove(worst)
-            total -= least
-        self.value[vertex] = total
-        self.vertices.append((y, parents, gained))
-        self.chosen.append(tuple(kept))
-        return vertex
-
-    def grow(self, missing: Int) -> None:
-        """Make the vertices at the end of some branches."""
-        for vertex, branch in dict.fromkeys(map(tuple, missing.tolist())):
-            y, parents, gained = self.vertices[vertex]
-            x = int(self.variable[branch])
-            more = gained + float(self.score.gains(y, parents)[x])
-            made = self._add(y, (*parents, x), more)
-            self.child[branch] = made
+    def _make_room(self) -> None:
+        """Double the room for vertices, or for branches, by which is the scarcer."""
+        trees = self._trees
+        scarce = ["node", "up", "added", "gained", "value", "first", "n_branches"]
+        if trees.used[self.kernel.VERTICES] < len(trees.node):
+            scarce = ["variable", "worth", "child"]
+        wider = {name: np.concatenate([getattr(trees, name)] * 2) for name in scarce}
+        self._trees = trees._replace(**wider)
 
     def positions(self, node: int, others: Int) -> NDArray[np.float64]:
         """Score a node at every position, shape (3, d); see the kernel."""
-        d = len(others) + 1
-        scores = np.full((3, d), np.nan)
-        scores[1:, d - 1] = 0.0
-        missing = np.empty((3 * d, 2), dtype=np.int64)
-        while True:
-            count = self.kernel.trace_positions(
-                node, others, self.root, self.first, self.count, self.variable, self.child,
-                self.value, scores, missing,
-            )  # fmt: skip
-            if not count:
-                return scores
-            self.grow(missing[:count])
+        scores = np.empty((3, len(others) + 1))
+        while not self.kernel.score_positions(self._trees, self._compiled, node, others, scores):
+            self._make_room()
+        return scores
 
     def parents(self, node: int, before: Bool) -> tuple[int, ...]:
         """Return the parents of a node given those before it."""
-        vertex = int(self.root[node])
-        while True:
-            branches = slice(self.first[vertex], self.first[vertex] + self.count[vertex])
-            inside = np.flatnonzero(before[self.variable[branches]])
-            if not len(inside):
-                return self.chosen[vertex]
-            branch = int(self.first[vertex] + inside[0])
-            if self.child[branch] < 0:
-                self.grow(np.array([[vertex, branch]]))
-            vertex = int(self.child[branch])
+        while (vertex := self.kernel.follow(self._trees, self._compiled, node, before)) < 0:
+            self._make_room()
+        return tuple(self.kernel.parents_at(self._trees, self._compiled, vertex).tolist())
 
 
 def search_order(

@@ -201,7 +201,7 @@ def _best(top: np.ndarray, low: int, high: int, least: float) -> tuple[float, in
 
 
 @njit(cache=True, nogil=True)
-def _step(
+def step(
     c: Climb, score: Score, low: int, high: int, least: float, turning: bool, bounded: bool
 ) -> bool:
     """Make the best move of two kinds (which may be the same); False if there is none."""
@@ -259,21 +259,15 @@ def _step(
 
 
 @njit(cache=True, nogil=True)
-def climb(c: Climb, score: Score, least: float, turning: bool, in_phases: bool) -> None:
-    """Make the best deletion, else the best turn, else the best insertion, until none gains.
-
-    ``in_phases``: before that all insertions that gain, then all deletions.
-    """
+def climb(c: Climb, score: Score, least: float, turning: bool) -> None:
+    """Make the best deletion, else the best turn, else the best insertion, until none gains."""
     bounded = bool(c.forbidden.any())
-    for kind in (INSERT, DELETE):
-        while in_phases and _step(c, score, kind, kind, least, turning, bounded):
-            pass
     kinds = np.array([[DELETE, DELETE], [TURN, FLIP], [INSERT, INSERT]])
     stage = 0
     while stage < 3:
         skipped = stage == 1 and not turning
         low, high = kinds[stage]
-        if not skipped and _step(c, score, low, high, least, turning, bounded):
+        if not skipped and step(c, score, low, high, least, turning, bounded):
             stage = 0
         else:
             stage += 1

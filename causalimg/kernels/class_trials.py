@@ -107,11 +107,11 @@ def try_deletions(c: Climb, spare: Climb, score: Score, least: float, turning: b
             c.total[0] += gain
             c.tally[DELETE] += 1
             make(c, score, x, y, after, turning)
-            climb(c, score, least, turning, False)
+            climb(c, score, least, turning)
             c.tally[BANNED_X] = c.tally[BANNED_Y] = -1
             if c.total[0] > spare.total[0] + least:
                 renew(c, score, y, turning)
-                climb(c, score, least, turning, False)
+                climb(c, score, least, turning)
                 again = True
             else:
                 _copy(spare, c, c.dirty)
