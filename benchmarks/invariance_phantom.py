@@ -40,7 +40,7 @@ from causalimg.invariance.reliability import reliability
 
 ADJUSTMENT = ["age", "sex", "site", "protocol"]
 PRECISION = ["malignant"]
-CONTROLS = (("bh", 0.05), ("bh", 0.2), ("maxt", 0.05))
+CONTROLS = (("bh", 0.05), ("bh", 0.2), ("bh", 0.4), ("maxt", 0.05))
 LEVELS = ("A", "B")
 
 
