@@ -101,6 +101,15 @@ def discover(
     graph.save(out)
     edges = graph.to_frame()
     screen.say(f"{graph!r} -> {out}")
+    copies = len(read.features) - len(kept)
+    if copies:
+        screen.say(
+            f"{copies} of {len(read.features)} features correlate above {threshold:g} with one in"
+            " the graph, which stands for them (--threshold)"
+        )
+    others = read.names("other")
+    if others:
+        screen.say(f"not in the graph, having no role: {', '.join(others)}")
     ordered = edges.sort_values("support", ascending=False).dropna(axis=1, how="all")
     screen.shown(ordered, n=30, where=out)
     screen.result({"graph": str(out), "nodes": len(graph.nodes), "edges": len(edges)})

@@ -76,6 +76,7 @@ def test_stages_one_by_one(folder: Path, features: Path, tmp_path: Path) -> None
     assert done.exit_code == 0, done.output
     graph = CausalGraph.load(tmp_path / "graph.json")
     assert not set(graph.parents("age")) and graph.support is not None
+    assert "features correlate above 0.6 with one in the graph" in done.output
 
 
 def test_harmonize_removes_the_scanner_and_keeps_the_other_columns(
@@ -366,8 +367,12 @@ def test_a_run_killed_in_the_middle_goes_on_and_ends_with_the_same_table(
     (tmp_path / "study.toml").write_text(text)
     command = [sys.executable, "-m", "causalimg", "run", str(tmp_path / "study.toml"), "-q", "-o"]
 
+    def cases(name: str) -> list[Path]:
+        written = (tmp_path / name / "cases").rglob("*.json")
+        return [path for path in written if not path.name.startswith(".writing-")]
+
     def kept(name: str) -> int:
-        return len(list((tmp_path / name / "cases").rglob("*.json")))
+        return len(cases(name))
 
     process = subprocess.Popen([*command, str(tmp_path / "killed")], start_new_session=True)
     limit = time.monotonic() + 60
@@ -375,9 +380,7 @@ def test_a_run_killed_in_the_middle_goes_on_and_ends_with_the_same_table(
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    before = {
-        path: path.stat().st_mtime_ns for path in (tmp_path / "killed" / "cases").rglob("*.json")
-    }
+    before = {path: path.stat().st_mtime_ns for path in cases("killed")}
     assert 6 <= len(before) < 60
     assert not (tmp_path / "killed" / FILES["table"]).exists()
     assert subprocess.run([*command, str(tmp_path / "killed")], check=False).returncode == 0

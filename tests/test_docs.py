@@ -219,6 +219,20 @@ def test_the_code_of_a_task_runs(features, name, capsys):
         assert space["weights"].shape == (400,)
 
 
+def test_the_training_loop_of_the_guide_serves_a_statement_given_age(features, capsys):
+    pytest.importorskip("torch")
+    frame = pd.read_csv("features.csv")
+    older = (frame["age"] - 60) / 8
+    frame["glrlm_run_variance"] += older  # age reaches the image, too
+    frame["malignant"] = (older + np.random.default_rng(1).normal(size=len(frame)) > 0).astype(int)
+    frame.to_csv("features.csv", index=False)
+    space: dict[str, Any] = {}
+    for body in blocks(ROOT / "docs" / "tasks" / "export_and_train.md", "python"):
+        exec(compile(body, "export_and_train", "exec"), space)
+    assert "age" in space["loss"].needs and space["weights"] is None
+    assert np.isfinite(space["out"].to_dict()["total"])
+
+
 @pytest.mark.parametrize("name", ["criticise_graph", "export_and_train"])
 def test_the_commands_of_a_task_run(features, name, capsys):
     from causalimg.cli import main

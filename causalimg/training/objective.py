@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -84,6 +84,15 @@ class ConstrainedLoss(nn.Module):
         self.penalties = nn.ModuleList(penalty for _, penalty in penalties)
         self.weights = [float(weight) for weight, _ in penalties]
         self.ramp = 1.0
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Columns that ``variables`` must hold beside the outcome."""
+        named: dict[str, None] = {}
+        for penalty in self.penalties:
+            needs: Iterable[str] = getattr(penalty, "needs", ())
+            named |= dict.fromkeys(needs)
+        return tuple(name for name in named if name != self.outcome)
 
     def penalty(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the weighted sum of the penalties, and each before its weight."""

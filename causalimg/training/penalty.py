@@ -71,7 +71,7 @@ class Batch:
         if name == outcome and name not in self.variables:
             return self.outcome
         if name not in self.variables:
-            known = [*self.variables, outcome]
+            known = list(dict.fromkeys([*self.variables, outcome]))
             raise UnknownNameError(
                 f"the batch carries no {name!r}{nearest(name, known)} (it has: {', '.join(known)});"
                 " hand it over in variables="

@@ -284,6 +284,7 @@ def test_families_enter_only_when_licensed() -> None:
     loss = plan.loss(weights={"risk_invariance": 2.0}, families={"risk_invariance": VREx("site")})
     rows = Rows()
     site = torch.tensor([0, 1] * 64)
+    assert loss.needs == ("site",)
     out = loss(rows.x[:, 0], rows.y, features=rows.x, variables={"site": site})
     assert float(out.total - out.task) == pytest.approx(
         2 * float(next(iter(out.terms.values()))), rel=1e-3
