@@ -139,13 +139,14 @@ def run_xges(program: Path, d: int, degree: int, seed: int, n: int) -> dict[str,
     return {"cpu_s": cpu, "errors": shd(found, truth)}
 
 
-def peak_mb(method: str, d: int, degree: int, n: int) -> float:
+def peak_mb(method: str, d: int, degree: int, n: int, discount: float) -> float:
     """Peak resident memory of a child process [MB], on Linux."""
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "import discovery as b\n"
         f"frame, _ = b.simulate({d}, {degree}, 0, {n}, b.noise_of({method!r}))\n"
-        f"b.methods(0, 1.0)[{method!r}]().fit(frame) if {method!r} in b.methods(0, 1.0) else None\n"
+        f"found = b.methods(0, {discount}).get({method!r})\n"
+        "found().fit(frame) if found else None\n"
         # VmHWM, since ru_maxrss of a child starts at that of its parent
         "print(*[s.split()[1] for s in open('/proc/self/status') if s.startswith('VmHWM')])"
     )
@@ -223,10 +224,11 @@ def main() -> None:
             table.loc[at, "goal"] = GOALS.get(at[-1], np.nan)
     if options.memory:
         base = {
-            key: peak_mb("none", key[1], key[0], key[2]) for key in {a[:-1] for a in table.index}
+            key: peak_mb("none", key[1], key[0], key[2], options.discount)
+            for key in {a[:-1] for a in table.index}
         }
         for at in [key for key in table.index if key[-1] != "xges"]:
-            peak = peak_mb(at[-1], at[1], at[0], at[2])
+            peak = peak_mb(at[-1], at[1], at[0], at[2], options.discount)
             table.loc[at, "memory_mb"] = peak - base[at[:-1]]
     print(table.round({"cpu_s": 3, "errors": 1, "times_faster": 1, "memory_mb": 0}).to_string())
     options.out.parent.mkdir(parents=True, exist_ok=True)

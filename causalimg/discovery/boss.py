@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from causalimg.discovery.base import BaseDiscovery, Found, check_choice
-from causalimg.discovery.class_search import ClassSearch
+from causalimg.discovery.class_search import ClassSearch, Open
 from causalimg.discovery.data import DiscoveryData
 from causalimg.discovery.grow_shrink import GrowShrinkTrees, search_order
 from causalimg.discovery.orders import random_order
@@ -135,15 +135,20 @@ class BOSS(BaseDiscovery):
             allowed = ~forbidden & ~np.eye(len(names), dtype=bool)
             trees = GrowShrinkTrees(score, allowed, required)
             found, totals = [], []
+            ends: dict[bytes, tuple[float, Open]] = {}  # of the classes that starts came to
             for seed in np.random.SeedSequence(self.random_state).spawn(self.n_starts):
                 rng = np.random.default_rng(seed)
                 start = random_order(before, rng)
                 result = search_order(trees, start, before, rng, _SWEEPS)
                 search = ClassSearch(score, forbidden, required, start=result.directed)
                 search.climb()
-                search.try_deletions()
-                found.append((result, search.open))
-                totals.append(result.score + search.gained)
+                climbed, reached = search.gained, search.open.tobytes()
+                if reached not in ends:
+                    search.try_deletions()
+                    ends[reached] = (search.gained - climbed, search.open)
+                escaped, best = ends[reached]
+                found.append((result, best))
+                totals.append(result.score + climbed + escaped)
             # of starts that end alike but for rounding, the first
             top = int(np.argmax(np.array(totals) >= max(totals) - _ALIKE))
             result, best = found[top]

@@ -53,22 +53,21 @@ class GrowShrinkTrees:
             np.zeros(vertices),
             np.zeros(vertices, dtype=np.int64),
             np.zeros(vertices, dtype=np.int64),
-            np.zeros(branches, dtype=np.int64),
-            np.zeros(branches),
-            np.zeros(branches, dtype=np.int64),
+            np.zeros(branches, dtype=np.int32),
+            np.zeros(branches, dtype=np.int32),
             np.zeros(2, dtype=np.int64),
         )
         for y in range(d):
             while not self.kernel.has_room(self._trees):
                 self._make_room()
-            self.kernel.add_vertex(self._trees, self._compiled, y, y, -1, 0.0)
+            self.kernel.add_vertex(self._trees, self._compiled, y, y, -1)
 
     def _make_room(self) -> None:
         """Double the room for vertices, or for branches, by which is the scarcer."""
         trees = self._trees
         scarce = ["node", "up", "added", "gained", "value", "first", "n_branches"]
         if trees.used[self.kernel.VERTICES] < len(trees.node):
-            scarce = ["variable", "worth", "child"]
+            scarce = ["variable", "child"]
         wider = {name: np.concatenate([getattr(trees, name)] * 2) for name in scarce}
         self._trees = trees._replace(**wider)
 

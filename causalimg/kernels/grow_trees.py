@@ -25,8 +25,8 @@ class Trees(NamedTuple):
     ``allowed``, ``needed``: shape (d, d); i may be, and always is, a parent of j. Of each vertex:
     ``node``; ``up``, the vertex it grew from, and ``added``, the parent that it added (itself and
     -1 at a root); ``gained``, the score of its parents over that of the root; ``value``, the same
-    once they are shrunk; ``first`` and ``n_branches``, its branches. Of each branch: ``variable``;
-    ``worth``, what it gains; ``child``, its vertex or -1. ``used``: vertices and branches so far.
+    once they are shrunk; ``first`` and ``n_branches``, its branches. Of each branch: ``variable``,
+    the parent that it adds; ``child``, its vertex or -1. ``used``: vertices and branches so far.
     """
 
     allowed: np.ndarray
@@ -39,7 +39,6 @@ class Trees(NamedTuple):
     first: np.ndarray
     n_branches: np.ndarray
     variable: np.ndarray
-    worth: np.ndarray
     child: np.ndarray
     used: np.ndarray
 
@@ -84,16 +83,18 @@ def _shrink(
 
 
 @njit(cache=True, nogil=True)
-def add_vertex(trees: Trees, score: Score, y: int, up: int, added: int, gained: float) -> int:
-    """Make a vertex of node ``y``; there must be room for it."""
+def add_vertex(trees: Trees, score: Score, y: int, up: int, branch: int) -> int:
+    """Make a vertex of node ``y`` at a branch of ``up``, or a root (-1); there must be room."""
     vertex = int(trees.used[VERTICES])
     trees.used[VERTICES] += 1
     trees.node[vertex] = y
     trees.up[vertex] = up
+    added = -1 if branch < 0 else trees.variable[branch]
     trees.added[vertex] = added
-    trees.gained[vertex] = gained
     parents = _grown(trees, vertex)
     gains = gains_of(score, y, parents)
+    gained = 0.0 if added < 0 else trees.gained[up] + gains[added]
+    trees.gained[vertex] = gained
     trees.value[vertex] = gained + _shrink(trees, score, y, parents, gains)[1]
     open_to = trees.allowed[:, y] & (gains > GAIN)
     open_to[parents] = False
@@ -105,7 +106,6 @@ def add_vertex(trees: Trees, score: Score, y: int, up: int, added: int, gained: 
     trees.n_branches[vertex] = len(better)
     for b in range(len(better)):
         trees.variable[at + b] = better[b]
-        trees.worth[at + b] = gains[better[b]]
         trees.child[at + b] = -1
     return vertex
 
@@ -126,11 +126,8 @@ def follow(trees: Trees, score: Score, y: int, before: np.ndarray) -> int:
         if trees.child[branch] < 0:
             if not has_room(trees):
                 return -1
-            gained = trees.gained[vertex] + trees.worth[branch]
-            trees.child[branch] = add_vertex(
-                trees, score, y, vertex, trees.variable[branch], gained
-            )
-        vertex = trees.child[branch]
+            trees.child[branch] = add_vertex(trees, score, y, vertex, branch)
+        vertex = int(trees.child[branch])
 
 
 @njit(cache=True, nogil=True)
