@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from causalimg.study_features import looks_radiomic, no_features
-from causalimg.tables.encode import is_categorical
+from causalimg.tables.encode import is_categorical, numbers_in_text
 
 _ACQUISITION = ("scanner", "manufacturer", "model", "protocol", "kernel", "site", "centre",
                 "center", "hospital", "field", "sequence", "vendor", "batch", "spacing",
@@ -137,7 +137,7 @@ def _guess(name: str, column: pd.Series, *, has_images: bool, radiomic: bool) ->
     if n_levels < 2:
         return Guess("", "the same in every row")
     if text and n_levels == len(column):
-        return Guess("", "a different text in every row")
+        return Guess("", numbers_in_text(column) or "a different text in every row")
     if looks_radiomic(name) and not text:
         return (
             Guess("", "a feature, and features are extracted from the images")
@@ -153,11 +153,8 @@ def _guess(name: str, column: pd.Series, *, has_images: bool, radiomic: bool) ->
     if part is not None and (not text or n_levels <= _MAX_LEVELS):
         return Guess("covariate", f"{part!r} is in its name")
     if text:
-        return (
-            Guess("covariate", f"text with {n_levels} levels")
-            if n_levels <= _MAX_LEVELS
-            else Guess("", f"text with {n_levels} levels")
-        )
+        said = numbers_in_text(column) or f"text with {n_levels} levels"
+        return Guess("covariate" if n_levels <= _MAX_LEVELS else "", said)
     if has_images or radiomic:
         return Guess("covariate", "a number that is not called like a feature")
     return Guess("feature", "a number")

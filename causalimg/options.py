@@ -142,6 +142,7 @@ def table_of(path: Path, roles: dict[str, str], *, beside: Iterable[str] = ()) -
         Columns that the command uses beside the features: no features themselves.
     """
     from causalimg.study_features import feature_table, looks_radiomic, with_roles
+    from causalimg.tables.encode import numbers_in_text
 
     table = feature_table(path, roles)
     plain = {column.name for column in table.columns if column.role in ("feature", "other")}
@@ -154,4 +155,7 @@ def table_of(path: Path, roles: dict[str, str], *, beside: Iterable[str] = ()) -
             f"{', ...' if len(odd) > 8 else ''} (give --context, --covariate or --outcome)",
             err=True,
         )
+    for name in table.names("other"):
+        if why := numbers_in_text(table.frame[name]):
+            typer.echo(f"note: {name} is no feature, being text: {why}", err=True)
     return table

@@ -273,13 +273,14 @@ def test_what_the_command_line_refuses(capsys: pytest.CaptureFixture[str]) -> No
     [
         ("cohort.csv", "case_id;image;mask\nP1;a;b\n", "separated by semicolons"),
         ("cohort.csv", "case_id\timage\tmask\nP1\ta\tb\n", "separated by tabs"),
+        ("cohort.csv", "case_id,Gr\u00f6\u00dfe\nP1,3\n", "is not UTF-8"),
         ("cohort.xlsx", "PK", "save the sheet as CSV"),
     ],
 )
 def test_a_table_of_another_program_is_refused_with_advice(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: str, text: str
 ) -> None:
-    (tmp_path / name).write_text(content)
+    (tmp_path / name).write_text(content, encoding="latin-1")
     for words in (["init", str(tmp_path / name)], ["acquisition", str(tmp_path / name), "-o", "x"]):
         with pytest.raises(SystemExit) as stopped:
             main(words)

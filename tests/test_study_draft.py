@@ -88,6 +88,17 @@ def test_a_radiomics_table_from_elsewhere(tmp_path: Path, clinical: pd.DataFrame
     assert table.frame["case_id"].iloc[0] == "P0"
 
 
+def test_numbers_written_as_text_are_named(tmp_path: Path, clinical: pd.DataFrame) -> None:
+    frame = clinical.copy()
+    frame["age"] = ["not known", *frame["age"].round(1).astype(str)[1:]]
+    frame["glcm_contrast"] = [f"{0.1 * k:.1f}".replace(".", ",") for k in range(len(frame))]
+    frame["glcm_energy"] = np.linspace(0.0, 1.0, len(frame))
+    frame.to_csv(tmp_path / "features.csv", index=False)
+    text, _ = written(tmp_path / "features.csv")
+    assert "age: not used: numbers, but for 'not known' (1 of" in text
+    assert "glcm_contrast: not used: numbers with a decimal comma" in text
+
+
 def test_a_table_of_numbers_without_radiomics_names(tmp_path: Path) -> None:
     from sklearn.datasets import load_breast_cancer
 

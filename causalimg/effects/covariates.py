@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from causalimg.effects.columns import refuse_missing
 from causalimg.effects.splines import spline_columns
 from causalimg.errors import InvalidInputError, check_columns
-from causalimg.tables.encode import Encoded, encode, is_categorical
+from causalimg.tables.encode import Encoded, encode, is_categorical, numbers_in_text
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ def covariate_matrix(
     Raises
     ------
     InvalidInputError
-        For missing or infinite values (naming column and cases), or the treatment among the
-        covariates.
+        For missing or infinite values (naming column and cases), numbers that are text, or the
+        treatment among the covariates.
     UnknownNameError
         If a column does not exist.
     """
@@ -84,6 +84,9 @@ def covariate_matrix(
             else f"the treatment {treatment!r} is in its own adjustment set; take it out"
         )
     refuse_missing(frame, chosen, "covariate")
+    for name in chosen:
+        if why := numbers_in_text(frame[name]):
+            raise InvalidInputError(f"covariate {name!r} is text: {why}")
     encoded = encode(frame, chosen)
     if splines is not None:
         encoded = _curved(encoded, frame, chosen, splines)

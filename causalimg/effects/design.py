@@ -13,6 +13,8 @@ from causalimg.effects.columns import treatment_codes
 from causalimg.effects.covariates import covariate_matrix, independent_columns, standardised
 from causalimg.errors import InvalidInputError, NotEstimableError
 
+_SHOWN = 8  # parameters that a message names
+
 
 @dataclass(frozen=True)
 class Design:
@@ -150,9 +152,10 @@ def check_counts(design: Design) -> None:
         if count < needed
     ]
     if short:
+        names = [*design.names[:_SHOWN], *(["..."] * (len(design.names) > _SHOWN))]
         raise NotEstimableError(
             f"too few cases: {', '.join(short)}, and {design.matrix.shape[1]} parameters (an"
-            f" intercept and {', '.join(design.names) or 'nothing else'}) need at least {needed}"
+            f" intercept and {', '.join(names) or 'nothing else'}) need at least {needed}"
             " in every level. Merge levels, or use a smaller adjustment set."
         )
 

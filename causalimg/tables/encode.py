@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from causalimg.errors import InvalidInputError, check_columns
 
+_FEW = 10  # different numbers that may be codes
+_MOST = 0.8  # of the cells of a column that is meant to hold numbers
+
 
 def is_categorical(series: pd.Series) -> bool:
     """Tell whether a column holds categories: text, booleans or pandas categories.
@@ -23,6 +26,38 @@ def is_categorical(series: pd.Series) -> bool:
     return not pd.api.types.is_numeric_dtype(series.dtype) or pd.api.types.is_bool_dtype(
         series.dtype
     )
+
+
+def numbers_in_text(series: pd.Series) -> str:
+    """Say why a text column of many different numbers is not one of numbers; else nothing.
+
+    Examples
+    --------
+    >>> ages = pd.Series([f"{60 + k / 2}" for k in range(40)] + ["unknown"])
+    >>> numbers_in_text(ages)
+    "numbers, but for 'unknown' (1 of 41 cells): leave such cells empty"
+    >>> numbers_in_text(ages.str.replace(".", ","))
+    "numbers with a decimal comma: write them with a point (pandas.read_csv(..., decimal=','))"
+    >>> numbers_in_text(pd.Series(["1", "2", "3a"] * 20))
+    ''
+    """
+    if pd.api.types.is_bool_dtype(series.dtype) or not is_categorical(series):
+        return ""
+    text = series.dropna().astype(str)
+    comma = text.str.fullmatch(r"\s*-?\d+,\d+\s*")
+    number = pd.to_numeric(text.where(~comma, text.str.replace(",", ".")), errors="coerce")
+    if number.nunique() <= _FEW or number.notna().mean() < _MOST:
+        return ""
+    if comma.any():
+        return (
+            "numbers with a decimal comma: write them with a point"
+            " (pandas.read_csv(..., decimal=','))"
+        )
+    odd = text[number.isna()]
+    if odd.empty:
+        return ""
+    shown = ", ".join(map(repr, odd.unique()[:3])) + ", ..." * (odd.nunique() > 3)
+    return f"numbers, but for {shown} ({len(odd)} of {len(series)} cells): leave such cells empty"
 
 
 def levels(series: pd.Series) -> tuple[str, ...]:

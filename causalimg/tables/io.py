@@ -89,7 +89,13 @@ def read_frame(path: str | Path) -> pd.DataFrame:
     if where.suffix == ".csv":
         try:
             frame: pd.DataFrame = pd.read_csv(where, **_EXACT)
-        except (ValueError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            raise FileReadError(
+                f"{where.name} is not UTF-8 ({error.reason} at byte {error.start}); write it anew:"
+                f" pandas.read_csv({where.name!r}, encoding='latin-1').to_csv({where.name!r},"
+                " index=False)"
+            ) from error
+        except ValueError as error:
             raise FileReadError(f"{where.name} cannot be read as CSV: {error}") from error
         _refuse_other_separator(frame, where.name)
         return frame

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 from effect_tables import ADJUSTMENT, confounded_table
 
 from causalimg.effects import AIPW
+from causalimg.errors import InvalidInputError
 
 
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.20])
@@ -87,3 +90,13 @@ def test_numbers_sort_by_size_and_one_point_zero_is_one() -> None:
     frame = pd.DataFrame({"protocol": rng.choice([2.0, 10.0, 1.5], 300), "y": rng.normal(size=300)})
     fit = AIPW(treatment="protocol", adjustment=[]).fit(frame, ["y"])
     assert fit.levels_ == ("1.5", "2", "10")
+
+
+@pytest.mark.parametrize(("written", "said"), [("unknown", "'unknown' (1 of 400"), (",", "comma")])
+def test_numbers_that_are_text_are_not_taken_for_categories(written: str, said: str) -> None:
+    """One cell of words makes a column of text: a level for every age is no adjustment."""
+    frame, names = confounded_table()
+    text = frame["age"].round(1).astype(str)
+    frame["age"] = text.str.replace(".", ",") if written == "," else [written, *text[1:]]
+    with pytest.raises(InvalidInputError, match=re.escape(said)):
+        AIPW(treatment="scanner", adjustment=ADJUSTMENT).fit(frame, names)
