@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from causalimg.stats.scores import CachedScore, kernel
+from causalimg.stats.scores import LocalScore, kernel
 
 Bool = NDArray[np.bool_]
 Open = NDArray[np.uint8]
@@ -22,7 +22,7 @@ class ClassSearch:
 
     Parameters
     ----------
-    score : CachedScore
+    score : LocalScore
     forbidden : ndarray of bool, shape (d, d)
         Some DAG of every class that is visited has no forbidden edge.
     required : ndarray of bool, shape (d, d)
@@ -35,7 +35,7 @@ class ClassSearch:
 
     def __init__(
         self,
-        score: CachedScore,
+        score: LocalScore,
         forbidden: Bool,
         required: Bool,
         *,

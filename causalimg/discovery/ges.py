@@ -15,7 +15,7 @@ from causalimg.discovery.score_based import (
     score_stats,
 )
 from causalimg.graph.knowledge import Knowledge
-from causalimg.stats.scores import CachedScore
+from causalimg.stats.scores import LocalScore
 
 
 class GES(BaseDiscovery):
@@ -34,7 +34,7 @@ class GES(BaseDiscovery):
         ``"bic"``: Gaussian, with categorical columns as blocks (`causalimg.stats.scores`).
         ``"bdeu"``: all columns categorical (`causalimg.stats.bdeu`). Further names are those
         registered in the entry-point group ``causalimg.scores``; a class derived from
-        `causalimg.stats.scores.CachedScore` needs no registration.
+        `causalimg.stats.scores.LocalScore` needs no registration.
     penalty_discount : float
         Factor on the penalty of the BIC; larger gives fewer edges, and 2 fewer errors from about
         50 columns on (docs/tables/discovery_accuracy.md). For ``"bdeu"`` each parent costs the
@@ -146,7 +146,7 @@ class GES(BaseDiscovery):
         return Found(graph, {**score_stats(score, found), **stats}, (*ASSUMPTIONS, *score.said))
 
     def _search(
-        self, score: CachedScore, forbidden: Bool, required: Bool, *, in_phases: bool
+        self, score: LocalScore, forbidden: Bool, required: Bool, *, in_phases: bool
     ) -> ClassSearch:
         """Climb from the required edges to where no move gains."""
         search = ClassSearch(score, forbidden, required, turning=self.turning)

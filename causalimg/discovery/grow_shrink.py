@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from causalimg.stats.scores import CachedScore, kernel
+from causalimg.stats.scores import LocalScore, kernel
 
 Bool = NDArray[np.bool_]
 Int = NDArray[np.int64]
@@ -30,14 +30,14 @@ class GrowShrinkTrees:
 
     Parameters
     ----------
-    score : CachedScore
+    score : LocalScore
     allowed : ndarray of bool, shape (d, d)
         ``[i, j]``: i may be a parent of j.
     required : ndarray of bool, shape (d, d)
         Parents that a node always has.
     """
 
-    def __init__(self, score: CachedScore, allowed: Bool, required: Bool) -> None:
+    def __init__(self, score: LocalScore, allowed: Bool, required: Bool) -> None:
         d = len(score.nodes)
         self.score = score
         self.kernel = kernel("grow_trees")

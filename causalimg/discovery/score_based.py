@@ -15,7 +15,7 @@ from causalimg.graph.knowledge import Knowledge
 from causalimg.graph.orientation import meek_closure
 from causalimg.registry import load, names
 from causalimg.stats.bdeu import BDeu
-from causalimg.stats.scores import CachedScore, GaussianBIC, kernel
+from causalimg.stats.scores import GaussianBIC, LocalScore, kernel
 
 Bool = NDArray[np.bool_]
 
@@ -29,14 +29,14 @@ GROUP = "causalimg.scores"
 
 def make_score(
     data: DiscoveryData, score: Any, penalty_discount: float, max_parents: int | None
-) -> CachedScore:
+) -> LocalScore:
     """Set up the score of a table.
 
     Parameters
     ----------
     data : DiscoveryData
     score : str or type
-        A name registered in ``causalimg.scores``, or a class derived from `CachedScore`.
+        A name registered in ``causalimg.scores``, or a class derived from `LocalScore`.
     penalty_discount : float
     max_parents : int, optional
 
@@ -51,10 +51,10 @@ def make_score(
         if score not in own:
             check_choice("score", score, tuple(sorted({*own, *names(GROUP)})))
         known = own[score] if score in own else load(GROUP, score)
-    if not (isinstance(known, type) and issubclass(known, CachedScore)):
+    if not (isinstance(known, type) and issubclass(known, LocalScore)):
         raise InvalidInputError(
             f"score={score!r} is no score; give a registered name, or a class derived from"
-            " causalimg.stats.scores.CachedScore"
+            " causalimg.stats.scores.LocalScore"
         )
     if not isinstance(penalty_discount, int | float) or not 0 < penalty_discount < np.inf:
         raise InvalidInputError(f"penalty_discount={penalty_discount!r} must be a positive number")
@@ -117,7 +117,7 @@ def fit_by_causal_learn(
     return score_search(method, data, penalty_discount)
 
 
-def score_stats(score: CachedScore, class_: NDArray[np.uint8]) -> dict[str, Any]:
+def score_stats(score: LocalScore, class_: NDArray[np.uint8]) -> dict[str, Any]:
     """Return the score of a class, and of the empty graph for comparison."""
     dag = consistent_dag(class_)
     d = len(dag)

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from causalimg.errors import InvalidInputError
-from causalimg.stats.scores import CachedScore, kernel
+from causalimg.stats.scores import LocalScore, kernel
 from causalimg.tables.encode import Encoded, is_categorical, levels
 from causalimg.tables.moments import Moments
 
 Float = NDArray[np.float64]
 
 
-class BDeu(CachedScore):
+class BDeu(LocalScore):
     """Bayesian Dirichlet score with equivalent uniform prior, for categorical columns.
 
     The log marginal likelihood of a node's levels given those of its parents; equivalent DAGs

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,6 @@ from causalimg.tables.encode import Encoded
 from causalimg.tables.moments import Moments
 
 Float = NDArray[np.float64]
-_CACHE_BYTES = 128 << 20
 _LINEAR = "Relations are linear with residuals of one normal distribution (Gaussian BIC)."
 _MIXED = (
     "Categorical nodes act through group means; their 0/1 columns are scored as if they were"
@@ -26,14 +24,20 @@ _MIXED = (
 )
 
 
-class LocalScore(Protocol):
-    """A decomposable score; larger is better. Nodes are positions in ``nodes``."""
+class LocalScore:
+    """A decomposable score; larger is better. Nodes are positions in ``nodes``.
+
+    A score writes `local` and `compiled`. One that also writes `of` can be registered under a
+    name in the entry-point group ``causalimg.scores``, or given to `GES` and `BOSS` as a class.
+    The searches are compiled as a whole, so that `compiled` must return one of the forms of
+    `kernels.score_gains.Score` (Gaussian by column or by block, Dirichlet); its penalty, prior
+    and limits are free.
+    """
 
     nodes: tuple[str, ...]
 
-    def local(self, node: int, parents: Sequence[int]) -> float:
-        """Return the score of a node given its parents."""
-        ...
+    def __init__(self, nodes: Sequence[str]) -> None:
+        self.nodes = tuple(nodes)
 
     def gains(self, node: int, parents: Sequence[int]) -> Float:
         """Return what each node adds to ``node``, given the other parents, shape (d,).
@@ -41,35 +45,8 @@ class LocalScore(Protocol):
         For x outside ``parents``: score with x less score without. For x among the parents:
         score with all of them less score without x. ``-inf`` where nothing can be added.
         """
-        ...
-
-
-class CachedScore:
-    """Keeps the gains that were asked for (128 MB); a score writes `local` and `compiled`.
-
-    A score that also writes `of` can be registered under a name in the entry-point group
-    ``causalimg.scores``, or given to `GES` and `BOSS` as a class. The searches are compiled as a
-    whole, so that `compiled` must return one of the forms of `kernels.score_gains.Score`
-    (Gaussian by column or by block, Dirichlet); its penalty, prior and limits are free.
-    """
-
-    nodes: tuple[str, ...]
-
-    def __init__(self, nodes: Sequence[str]) -> None:
-        self.nodes = tuple(nodes)
-        self._kept: OrderedDict[tuple[int, ...], Float] = OrderedDict()
-        self._room = max(_CACHE_BYTES // (8 * max(len(self.nodes), 1) + 200), 16)
-
-    def gains(self, node: int, parents: Sequence[int]) -> Float:
-        """Return what each node adds to ``node`` (`LocalScore`); not to be written to."""
-        key = (node, *sorted(parents))
-        found = self._kept.get(key)
-        if found is None:
-            found = self._gains(node, key[1:])
-            self._kept[key] = found
-            if len(self._kept) > self._room:
-                self._kept.popitem(last=False)
-        return found
+        base = np.array(sorted(parents), dtype=np.int64)
+        return np.asarray(kernel("score_gains").gains_of(self.compiled(), node, base))
 
     @classmethod
     def of(
@@ -79,7 +56,7 @@ class CachedScore:
         *,
         penalty_discount: float = 1.0,
         max_parents: int | None = None,
-    ) -> CachedScore:
+    ) -> LocalScore:
         """Make the score of a table from its moments and, where there are any, its rows."""
         raise NotImplementedError
 
@@ -113,12 +90,6 @@ class CachedScore:
         """Return the score as compiled searches take it (`kernels.score_gains.Score`)."""
         raise NotImplementedError
 
-    def _gains(self, node: int, parents: tuple[int, ...]) -> Float:
-        base = np.array(parents, dtype=np.int64)
-        out = np.asarray(kernel("score_gains").gains_of(self.compiled(), node, base))
-        out.setflags(write=False)
-        return out
-
 
 @cache
 def kernel(name: str) -> ModuleType:
@@ -139,7 +110,7 @@ def kernel(name: str) -> ModuleType:
         ) from error
 
 
-class GaussianBIC(CachedScore):
+class GaussianBIC(LocalScore):
     """BIC of linear regressions with Gaussian residuals, from moments.
 
     ``log L - penalty_discount * log(n) / 2 * k`` with ``k`` free parameters: a node of width w
