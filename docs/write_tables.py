@@ -253,7 +253,7 @@ def invariant() -> str | None:
     if not known:
         return None
     for name in sorted(set(found) - set(known)):
-        print(f"invariant_sets: no results of benchmarks/{name}.py, so without that section")
+        print(f"invariant_sets: no results {name}.json, so without that section")
     lines = [line for name, one in known.items() for line in sections[name](one)]
     return "\n".join([PAGE_HEAD, *lines])
 

@@ -102,8 +102,8 @@ class ClassSearch:
         ``in_phases``: before that all insertions that gain, then all deletions.
         """
         to_gain = (self._least, self.turning)
+        bounded = bool(self._state.forbidden.any())
         for kind in (INSERT, DELETE) if in_phases else ():
-            bounded = bool(self._state.forbidden.any())
             while self._kernel.step(self._state, self._score, kind, kind, *to_gain, bounded):
                 continue
         self._kernel.climb(self._state, self._score, *to_gain)

@@ -11,7 +11,6 @@ from causalimg.stats.scores import LocalScore, kernel
 
 Bool = NDArray[np.bool_]
 Int = NDArray[np.int64]
-_GAIN = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +113,7 @@ def search_order(
             high = int(later[0]) if len(later) else d - 1
             scores = trees.positions(node, others)
             place, gain = trees.kernel.best_position(scores, low, high, now)
-            if gain > _GAIN:
+            if gain > trees.kernel.GAIN:
                 order = [*others[:place].tolist(), node, *others[place:].tolist()]
                 moved = True
                 moves += 1

@@ -41,7 +41,7 @@ def numbers_in_text(series: pd.Series) -> str:
     >>> numbers_in_text(pd.Series(["1", "2", "3a"] * 20))
     ''
     """
-    if pd.api.types.is_bool_dtype(series.dtype) or not is_categorical(series):
+    if not is_categorical(series) or series.nunique() <= _FEW:
         return ""
     text = series.dropna().astype(str)
     comma = text.str.fullmatch(r"\s*-?\d+,\d+\s*")

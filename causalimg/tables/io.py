@@ -92,8 +92,7 @@ def read_frame(path: str | Path) -> pd.DataFrame:
         except UnicodeDecodeError as error:
             raise FileReadError(
                 f"{where.name} is not UTF-8 ({error.reason} at byte {error.start}); write it anew:"
-                f" pandas.read_csv({where.name!r}, encoding='latin-1').to_csv({where.name!r},"
-                " index=False)"
+                f" {_converted(where.name, encoding='latin-1')}"
             ) from error
         except ValueError as error:
             raise FileReadError(f"{where.name} cannot be read as CSV: {error}") from error
@@ -114,6 +113,12 @@ def read_frame(path: str | Path) -> pd.DataFrame:
     raise InvalidInputError(f"cannot read {where.name!r} as a table: {advice}")
 
 
+def _converted(name: str, **options: str) -> str:
+    """Return the line of Python that reads a CSV with these options and writes it as ours."""
+    how = ", ".join(f"{key}={value!r}" for key, value in options.items())
+    return f"pandas.read_csv({name!r}, {how}).to_csv({name!r}, index=False)"
+
+
 def _refuse_other_separator(frame: pd.DataFrame, name: str) -> None:
     """Refuse a table whose one column is a whole line: it is separated by something else."""
     header = str(frame.columns[0]) if len(frame.columns) == 1 else ""
@@ -121,7 +126,7 @@ def _refuse_other_separator(frame: pd.DataFrame, name: str) -> None:
         if sign in header:
             raise FileReadError(
                 f"{name} is separated by {word}, not commas; write it anew:"
-                f" pandas.read_csv({name!r}, sep={sign!r}).to_csv({name!r}, index=False)"
+                f" {_converted(name, sep=sign)}"
                 " (with decimal=',' where numbers have a comma)"
             )
 
